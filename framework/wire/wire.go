@@ -1,0 +1,111 @@
+// Package wire is what the suite and the agents say to each other: JSON lines over
+// one long-lived stream per agent.
+//
+// It knows the shape of questions and observations and nothing else: no sockets, no
+// Kubernetes, no verdicts. It imports the standard library only, because the agent
+// that imports it must stay small.
+package wire
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Version is the version of this protocol. An agent whose Hello carries another one
+// must not be asked anything.
+const Version = 1
+
+// Hello is the first line an agent writes when a session opens.
+type Hello struct {
+	Version int          `json:"version"`
+	Boot    string       `json:"boot"` // random, made when the agent's main process starts: another value means that its state is gone
+	Server  Identity     `json:"server"`
+	Addrs   []netip.Addr `json:"addrs"` // status.podIPs
+	Kernel  string       `json:"kernel"`
+}
+
+// Identity says which agent is speaking.
+type Identity struct {
+	UID       string `json:"uid"` // metadata.uid of the agent's pod
+	Namespace string `json:"ns"`
+	Pod       string `json:"pod"`
+	Node      string `json:"node"`
+}
+
+// Request is one question to an agent. Exactly one of its pointers is set.
+type Request struct {
+	ID      uint64    `json:"id"`
+	Listen  *Listen   `json:"listen,omitempty"`
+	Close   *Endpoint `json:"close,omitempty"`
+	Batch   *Batch    `json:"batch,omitempty"`
+	Records *Records  `json:"records,omitempty"`
+	Module  *Module   `json:"module,omitempty"`
+	State   *State    `json:"state,omitempty"`
+}
+
+// Reply answers the request with the same ID. Error is set when the agent could not
+// do what was asked (a port in use, a malformed question); what happened to a probe
+// is never an error but an Observation.
+type Reply struct {
+	ID      uint64       `json:"id"`
+	Error   string       `json:"error,omitempty"`
+	Batch   *BatchReply  `json:"batch,omitempty"`
+	Records []Record     `json:"records,omitempty"`
+	Module  *ModuleReply `json:"module,omitempty"`
+	State   *StateReply  `json:"state,omitempty"`
+}
+
+// Proto is a transport protocol by its name in the Kubernetes API, in lower case.
+type Proto string
+
+// The transport protocols agents speak.
+const (
+	SCTP Proto = "sctp"
+	TCP  Proto = "tcp"
+	UDP  Proto = "udp"
+)
+
+// Endpoint is a listener of an agent.
+type Endpoint struct {
+	Proto Proto          `json:"proto"`
+	Addr  netip.AddrPort `json:"addr"`
+}
+
+// Listen asks for a listener that greets, records and echoes (see Greeting) until it
+// is closed. Listening where this agent already listens is not an error.
+type Listen struct {
+	Endpoint
+	Timers Timers `json:"timers"`
+}
+
+// Timers are the per-socket SCTP timers of one end. They are set with SCTP_RTOINFO,
+// SCTP_INITMSG and SCTP_ASSOCINFO (RFC 6458 sections 8.1.1 to 8.1.3), never by sysctl,
+// so that neither the node's nor the pod's settings can change a verdict.
+type Timers struct {
+	RTOInitial     Millis `json:"rto_initial"`
+	RTOMin         Millis `json:"rto_min"`
+	RTOMax         Millis `json:"rto_max"`
+	MaxInitTimeout Millis `json:"max_init_timeo"`
+	MaxInits       int    `json:"max_inits"`    // retransmissions: MaxInits+1 INITs leave before the kernel gives up
+	AssocMaxRetran int    `json:"assoc_maxrxt"` // consecutive retransmissions after which the association is failed
+}
+
+// Millis is a duration in whole milliseconds, the unit of the kernel's SCTP options.
+type Millis int
+
+// Duration converts m.
+func (m Millis) Duration() time.Duration { return time.Duration(m) * time.Millisecond }
+
+// InitWindow is the time from the first INIT to ETIMEDOUT when nobody answers:
+// the sum over i=0..MaxInits of min(RTOInitial*2^i, MaxInitTimeout).
+func (t Timers) InitWindow() time.Duration {
+	var sum, step Millis = 0, t.RTOInitial
+	for range t.MaxInits + 1 {
+		sum += min(step, t.MaxInitTimeout)
+		step *= 2
+	}
+	return sum.Duration()
+}
+
+// Inits is the number of INIT chunks on the wire when nobody answers.
+func (t Timers) Inits() int { return t.MaxInits + 1 }
