@@ -1,0 +1,173 @@
+// Package cluster connects to the cluster under test and finds out what it is: nodes,
+// versions, network. It stands on the Kubernetes e2e framework and is the only package
+// that imports it.
+//
+// It creates and removes namespaces and runs commands in pods; what is in them is not
+// its business. It changes nothing that the run did not create.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	e2e "k8s.io/kubernetes/test/e2e/framework"
+	e2enode "k8s.io/kubernetes/test/e2e/framework/node"
+)
+
+// Cluster is a cluster that has answered.
+type Cluster struct {
+	Client  kubernetes.Interface
+	Config  *rest.Config
+	Version string // of the API server, e.g. v1.37.2
+	Nodes   []Node // ready, schedulable Linux nodes without taints, in the order of their names
+}
+
+// Node is a node that agents can run on.
+type Node struct {
+	Number   int // from 1, as in x/server@2
+	Name     string
+	Internal []netip.Addr // status.addresses of type InternalIP
+	Kernel   string       // status.nodeInfo.kernelVersion
+	OS       string       // status.nodeInfo.osImage
+	Runtime  string       // status.nodeInfo.containerRuntimeVersion
+	BootID   string       // status.nodeInfo.bootID
+}
+
+// RegisterFlags adds the flags of the e2e framework. Unlike there, $KUBECONFIG is not
+// read: a variable in the environment must not send a run to somebody's production.
+func RegisterFlags(flags *flag.FlagSet) {
+	e2e.RegisterCommonFlags(flags)
+	e2e.RegisterClusterFlags(flags)
+	kubeconfig := flags.Lookup(clientcmd.RecommendedConfigPathFlag)
+	kubeconfig.DefValue = ""
+	_ = kubeconfig.Value.Set("")
+	// The framework's own clean-up asks for this before it dumps or deletes anything.
+	e2e.TestContext.VerifyServiceAccount = true
+}
+
+// AfterFlags lets the e2e framework draw its conclusions from the parsed flags.
+func AfterFlags() {
+	e2e.TestContext.Provider = "skeleton"
+	e2e.AfterReadingAllFlags(&e2e.TestContext)
+}
+
+// Connect reaches the API server within timeout and reads the list of nodes. Its errors
+// are one line for the person who named the cluster.
+func Connect(ctx context.Context, timeout time.Duration) (*Cluster, error) {
+	path := e2e.TestContext.KubeConfig
+	if path != "" {
+		if _, err := os.ReadFile(path); err != nil {
+			return nil, fmt.Errorf("kubeconfig: %w", err)
+		}
+	}
+	config, err := e2e.LoadConfig()
+	if errors.Is(err, rest.ErrNotInCluster) {
+		return nil, errors.New("no cluster is named: pass --kubeconfig=PATH")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig %s: %w", path, err)
+	}
+	config.QPS, config.Burst = 50, 100 // a suite is one client, and waits enough elsewhere
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig %s: %w", path, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	c := &Cluster{Client: client, Config: config}
+	return c, c.discover(ctx)
+}
+
+func (c *Cluster) discover(ctx context.Context) error {
+	raw, err := c.Client.Discovery().RESTClient().Get().AbsPath("/version").DoRaw(ctx)
+	if err != nil {
+		return fmt.Errorf("the API server at %s does not answer: %w", c.Config.Host, err)
+	}
+	c.Version = gitVersion(raw)
+	nodes, err := e2enode.GetReadySchedulableNodes(ctx, c.Client)
+	if err != nil {
+		return fmt.Errorf("nodes of %s: %w", c.Config.Host, err)
+	}
+	for _, n := range nodes.Items {
+		if os := n.Labels[corev1.LabelOSStable]; os != "" && os != "linux" {
+			continue
+		}
+		c.Nodes = append(c.Nodes, describe(n))
+	}
+	if len(c.Nodes) == 0 {
+		return fmt.Errorf("%s has no schedulable Linux node", c.Config.Host)
+	}
+	number(c.Nodes)
+	return nil
+}
+
+// MayTest asks the API server whether this user may do what every run does. The error
+// names what is not allowed.
+func (c *Cluster) MayTest(ctx context.Context) error {
+	for _, a := range []authorizationv1.ResourceAttributes{
+		{Verb: "create", Resource: "namespaces"},
+		{Verb: "delete", Resource: "namespaces"},
+		{Verb: "create", Resource: "pods"},
+		{Verb: "create", Resource: "pods", Subresource: "exec"},
+		{Verb: "create", Resource: "services"},
+		{Verb: "create", Group: "networking.k8s.io", Resource: "networkpolicies"},
+	} {
+		review, err := c.Client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &a},
+		}, metav1.CreateOptions{})
+		if err != nil {
+			return fmt.Errorf("asking for permissions: %w", err)
+		}
+		if !review.Status.Allowed {
+			return fmt.Errorf("this user may not %s %s on %s", a.Verb, resourceName(a), c.Config.Host)
+		}
+	}
+	return nil
+}
+
+func resourceName(a authorizationv1.ResourceAttributes) string {
+	name := a.Resource
+	if a.Subresource != "" {
+		name += "/" + a.Subresource
+	}
+	if a.Group != "" {
+		name += "." + a.Group
+	}
+	return name
+}
+
+// Node returns the node with this name, ok is false where agents cannot run on it.
+func (c *Cluster) Node(name string) (n Node, ok bool) {
+	for _, n := range c.Nodes {
+		if n.Name == name {
+			return n, true
+		}
+	}
+	return Node{}, false
+}
+
+func describe(n corev1.Node) Node {
+	info := n.Status.NodeInfo
+	out := Node{
+		Name: n.Name, Kernel: info.KernelVersion, OS: info.OSImage,
+		Runtime: info.ContainerRuntimeVersion, BootID: info.BootID,
+	}
+	for _, s := range e2enode.GetAddresses(&n, corev1.NodeInternalIP) {
+		if a, err := netip.ParseAddr(strings.TrimSpace(s)); err == nil {
+			out.Internal = append(out.Internal, a)
+		}
+	}
+	return out
+}

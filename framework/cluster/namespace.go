@@ -1,0 +1,123 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	e2e "k8s.io/kubernetes/test/e2e/framework"
+	e2edebug "k8s.io/kubernetes/test/e2e/framework/debug"
+	psa "k8s.io/pod-security-admission/api"
+)
+
+// RunLabel is on every object that the suite creates; its value is the run's id.
+const RunLabel = "sctp.test/run"
+
+// leaseName is the Lease in each namespace of a run that says the run is alive.
+const leaseName = "sctp-run"
+
+// leaseTerm is how long a run may be silent before its namespaces are anybody's to remove.
+const leaseTerm = 60 * time.Second
+
+// CreateNamespace makes a namespace of a run and the Lease in it. level is what Pod
+// Security admission enforces there. Where the namespace was made but the rest was not,
+// it is returned beside the error, to be removed.
+func (c *Cluster) CreateNamespace(ctx context.Context, run, name string, level psa.Level, labels map[string]string) (*corev1.Namespace, error) {
+	all := map[string]string{RunLabel: run, psa.EnforceLevelLabel: string(level)}
+	for k, v := range labels {
+		all[k] = v
+	}
+	ns, err := e2e.CreateTestingNS(ctx, name, c.Client, all)
+	if err != nil {
+		return ns, fmt.Errorf("namespace %s: %w", name, err)
+	}
+	seconds, now := int32(leaseTerm.Seconds()), metav1.NowMicro()
+	_, err = c.Client.CoordinationV1().Leases(ns.Name).Create(ctx, &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Name: leaseName, Labels: map[string]string{RunLabel: run}},
+		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &run, LeaseDurationSeconds: &seconds, RenewTime: &now},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return ns, fmt.Errorf("lease in namespace %s: %w", ns.Name, err)
+	}
+	return ns, nil
+}
+
+// KeepAlive renews the run's leases until ctx ends.
+func (c *Cluster) KeepAlive(ctx context.Context, namespaces func() []string) {
+	tick := time.NewTicker(leaseTerm / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, ns := range namespaces() {
+			patch := fmt.Sprintf(`{"spec":{"renewTime":%q}}`, metav1.NowMicro().UTC().Format(metav1.RFC3339Micro))
+			_, err := c.Client.CoordinationV1().Leases(ns).Patch(ctx, leaseName, "application/merge-patch+json", []byte(patch), metav1.PatchOptions{})
+			if err != nil && ctx.Err() == nil {
+				e2e.Logf("lease of %s not renewed: %v", ns, err)
+			}
+		}
+	}
+}
+
+// Abandoned lists the namespaces of runs whose lease has expired or is missing; with
+// force, those of all runs.
+func (c *Cluster) Abandoned(ctx context.Context, force bool) ([]string, error) {
+	list, err := c.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: RunLabel})
+	if err != nil {
+		return nil, fmt.Errorf("namespaces with label %s: %w", RunLabel, err)
+	}
+	var out []string
+	for _, ns := range list.Items {
+		if ns.DeletionTimestamp == nil && !force {
+			alive, err := c.alive(ctx, ns)
+			if err != nil {
+				return nil, err
+			}
+			if alive {
+				continue
+			}
+		}
+		out = append(out, ns.Name)
+	}
+	return out, nil
+}
+
+func (c *Cluster) alive(ctx context.Context, ns corev1.Namespace) (bool, error) {
+	lease, err := c.Client.CoordinationV1().Leases(ns.Name).Get(ctx, leaseName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return time.Since(ns.CreationTimestamp.Time) < leaseTerm, nil // being made just now
+	}
+	if err != nil {
+		return false, fmt.Errorf("lease of namespace %s: %w", ns.Name, err)
+	}
+	return lease.Spec.RenewTime != nil && time.Since(lease.Spec.RenewTime.Time) < leaseTerm, nil
+}
+
+// DeleteNamespaces removes namespaces and waits until they are gone.
+func (c *Cluster) DeleteNamespaces(ctx context.Context, names []string, timeout time.Duration) error {
+	for _, n := range names {
+		err := c.Client.CoreV1().Namespaces().Delete(ctx, n, metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("deleting namespace %s: %w", n, err)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	if err := e2e.WaitForNamespacesDeleted(ctx, c.Client, names, timeout); err != nil {
+		return fmt.Errorf("namespaces %v are not gone after %v: %w", names, timeout, err)
+	}
+	return nil
+}
+
+// Dump writes events and pods of a namespace to the log of the spec.
+func (c *Cluster) Dump(ctx context.Context, namespace string) {
+	e2edebug.DumpAllNamespaceInfo(ctx, c.Client, namespace)
+}

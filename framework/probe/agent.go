@@ -1,0 +1,230 @@
+// Package probe holds the conversation with an agent: one long-lived stream, many
+// questions in flight, answers matched by id, the stream opened again when it breaks.
+//
+// It knows wire and nothing of Kubernetes: how a stream to an agent is opened is given
+// to it. It judges nothing; what it cannot find out is an error.
+package probe
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"sctp.test/framework/wire"
+)
+
+// Dialer runs a stream to the agent until it ends: what is read from stdin goes to the
+// agent, what the agent says is written to stdout. It returns why the stream ended.
+type Dialer func(ctx context.Context, stdin io.Reader, stdout io.Writer) error
+
+// ErrRestarted says that the agent is not the one that was first met: its listeners and
+// records are gone, so nothing it says about them can be believed.
+var ErrRestarted = errors.New("the agent has restarted and lost its state")
+
+// Agent is one agent. Its methods may be called from several goroutines.
+type Agent struct {
+	name string
+	ctx  context.Context // of the run: streams outlive the question that opened them
+	dial Dialer
+
+	mu     sync.Mutex
+	stream *stream
+	hello  *wire.Hello
+	lastID uint64
+}
+
+// New returns an agent that has not been spoken to. Streams end with ctx.
+func New(ctx context.Context, name string, dial Dialer) *Agent {
+	return &Agent{name: name, ctx: ctx, dial: dial}
+}
+
+// Hello opens the stream if there is none and returns how the agent introduced itself.
+func (a *Agent) Hello(ctx context.Context) (wire.Hello, error) {
+	s, err := a.open(ctx)
+	if err != nil {
+		return wire.Hello{}, err
+	}
+	return s.hello, nil
+}
+
+// Ask sends one request and waits for its reply. The error says which agent, after how
+// long and why; it is not nil either when the agent itself replied with an error.
+func (a *Agent) Ask(ctx context.Context, r wire.Request) (wire.Reply, error) {
+	start := time.Now()
+	reply, err := a.ask(ctx, r)
+	if err == nil && reply.Error != "" {
+		err = errors.New(reply.Error)
+	}
+	if err != nil {
+		return reply, fmt.Errorf("agent %s, after %v: %w", a.name, time.Since(start).Round(time.Millisecond), err)
+	}
+	return reply, nil
+}
+
+func (a *Agent) ask(ctx context.Context, r wire.Request) (wire.Reply, error) {
+	s, err := a.open(ctx)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	a.mu.Lock()
+	a.lastID++
+	r.ID = a.lastID
+	a.mu.Unlock()
+	line, err := json.Marshal(r)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	answer := s.expect(r.ID)
+	defer s.forget(r.ID)
+	unsent := s.out
+	for {
+		select {
+		case unsent <- append(line, '\n'):
+			unsent = nil
+		case reply := <-answer:
+			return reply, nil
+		case <-s.ended:
+			return wire.Reply{}, fmt.Errorf("the stream ended before the reply: %w", s.cause)
+		case <-ctx.Done():
+			return wire.Reply{}, fmt.Errorf("no reply: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// open returns the living stream, or opens one and waits for the agent's hello.
+func (a *Agent) open(ctx context.Context) (*stream, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stream != nil {
+		select {
+		case <-a.stream.ended:
+		default:
+			return a.stream, nil
+		}
+	}
+	s := start(a.ctx, a.dial)
+	select {
+	case <-s.greeted:
+	case <-s.ended:
+		return nil, fmt.Errorf("opening a stream: %w", s.cause)
+	case <-ctx.Done():
+		s.stop()
+		return nil, fmt.Errorf("opening a stream: %w", context.Cause(ctx))
+	}
+	if s.hello.Version != wire.Version {
+		s.stop()
+		return nil, fmt.Errorf("the agent speaks version %d and this suite %d", s.hello.Version, wire.Version)
+	}
+	if a.hello != nil && a.hello.Boot != s.hello.Boot {
+		s.stop()
+		return nil, ErrRestarted
+	}
+	a.hello, a.stream = &s.hello, s
+	return s, nil
+}
+
+// Close ends the stream.
+func (a *Agent) Close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stream != nil {
+		a.stream.stop()
+		<-a.stream.ended
+	}
+}
+
+// stream is one run of the dialer.
+type stream struct {
+	stop    context.CancelFunc
+	out     chan []byte // lines to the agent
+	hello   wire.Hello
+	greeted chan struct{} // closed when hello is set
+	ended   chan struct{} // closed when the stream is over and cause is set
+	cause   error
+
+	mu      sync.Mutex
+	waiting map[uint64]chan wire.Reply
+}
+
+func start(ctx context.Context, dial Dialer) *stream {
+	ctx, cancel := context.WithCancel(ctx)
+	inR, inW := io.Pipe()
+	outR, outW := io.Pipe()
+	s := &stream{
+		stop: cancel, out: make(chan []byte),
+		greeted: make(chan struct{}), ended: make(chan struct{}),
+		waiting: map[uint64]chan wire.Reply{},
+	}
+	go func() {
+		err := dial(ctx, inR, outW)
+		if err == nil {
+			err = io.EOF
+		}
+		_ = outW.CloseWithError(err)
+		_ = inR.CloseWithError(err)
+	}()
+	go s.talk(inW)
+	go s.listen(outR)
+	return s
+}
+
+// talk writes lines until the stream ends. It has a goroutine of its own so that a
+// stream that takes no more input stalls nobody who has a deadline.
+func (s *stream) talk(w *io.PipeWriter) {
+	for {
+		select {
+		case line := <-s.out:
+			if _, err := w.Write(line); err != nil {
+				return // the reader saw the same end
+			}
+		case <-s.ended:
+			return
+		}
+	}
+}
+
+// listen hands out replies until the stream ends.
+func (s *stream) listen(r *io.PipeReader) {
+	defer close(s.ended)
+	defer s.stop()
+	dec := json.NewDecoder(bufio.NewReader(r))
+	s.cause = dec.Decode(&s.hello)
+	if s.cause == nil {
+		close(s.greeted)
+	}
+	for s.cause == nil {
+		var reply wire.Reply
+		if s.cause = dec.Decode(&reply); s.cause == nil {
+			s.deliver(reply)
+		}
+	}
+	_ = r.CloseWithError(s.cause)
+}
+
+func (s *stream) deliver(reply wire.Reply) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, ok := s.waiting[reply.ID]; ok {
+		c <- reply
+	}
+}
+
+// expect registers a question before it is sent, so that no reply can be too early.
+func (s *stream) expect(id uint64) <-chan wire.Reply {
+	c := make(chan wire.Reply, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting[id] = c
+	return c
+}
+
+func (s *stream) forget(id uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.waiting, id)
+}

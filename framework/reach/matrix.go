@@ -1,0 +1,197 @@
+package reach
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Name is a client or a server that a table may mention.
+type Name struct {
+	Word string // as it is printed: x/server@2:80
+	Node int    // the number of its node, 0 where it has none, as a ClusterIP
+}
+
+// Names are all that a table may mention.
+type Names struct {
+	Clients []Name
+	Servers []Name
+}
+
+// Matrix is a block with every pattern resolved, for one family.
+type Matrix struct {
+	Family  Family
+	Rows    []Name
+	Columns []Name
+	Want    [][]Word // by row and column; NotAsked where the table says nothing
+}
+
+// Asked counts the cells of m that are to be probed.
+func (m Matrix) Asked() int {
+	n := 0
+	for _, row := range m.Want {
+		for _, w := range row {
+			if w != NotAsked {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Denies says whether any cell of m expects a denial.
+func (m Matrix) Denies() bool {
+	return slices.ContainsFunc(m.Want, func(row []Word) bool { return slices.ContainsFunc(row, Word.Denies) })
+}
+
+// Everything is the word that, in place of a table, asks for every client to every
+// server in every family.
+func Everything(names Names, families []Family, w Word) []Matrix {
+	var out []Matrix
+	for _, f := range families {
+		m := Matrix{Family: f, Rows: names.Clients, Columns: names.Servers}
+		for range m.Rows {
+			m.Want = append(m.Want, slices.Repeat([]Word{w}, len(m.Columns)))
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// Resolve finds what the rows and columns of t mean among names, once for each family.
+//
+// In a row, name@* stands for that client on every node; in a column, server@same:80 is
+// the one on the row's node, server@other:80 those on all other nodes, server@*:80 all.
+func (t Table) Resolve(names Names, families []Family) ([]Matrix, error) {
+	var out []Matrix
+	for _, b := range t.Blocks {
+		if b.Family != "" && !slices.Contains(families, b.Family) {
+			continue // the claim is about a family that this cluster does not have
+		}
+		m, err := b.resolve(names)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range families {
+			if b.Family == "" || b.Family == f {
+				m.Family = f
+				out = append(out, m)
+			}
+		}
+	}
+	return out, nil
+}
+
+// cell is one place of a matrix before its columns are in order.
+type cell struct{ row, column Name }
+
+func (b Block) resolve(names Names) (Matrix, error) {
+	var m Matrix
+	want := map[cell]Word{}
+	for _, r := range b.Rows {
+		from := matching(r.From, 0, names.Clients)
+		if len(from) == 0 {
+			return m, fmt.Errorf("table line %d: %q is no client of this spec%s", r.Line, r.From, nearest(r.From, wordsOf(names.Clients)))
+		}
+		for _, client := range from {
+			m.Rows = append(m.Rows, client)
+			for i, w := range r.Words {
+				to := matching(b.Columns[i], client.Node, names.Servers)
+				if len(to) == 0 && !known(b.Columns[i], names.Servers) {
+					return m, fmt.Errorf("table line %d: %q is no server of this spec%s", b.Line, b.Columns[i], nearest(b.Columns[i], wordsOf(names.Servers)))
+				}
+				for _, server := range to {
+					want[cell{client, server}] = w
+				}
+			}
+		}
+	}
+	m.fill(want, names.Servers)
+	if m.Asked() == 0 {
+		return m, fmt.Errorf("table line %d: the block asks nothing", b.Line)
+	}
+	return m, nil
+}
+
+// fill lays out the columns in the order of the spec's servers.
+func (m *Matrix) fill(want map[cell]Word, servers []Name) {
+	for _, s := range servers {
+		if slices.ContainsFunc(m.Rows, func(r Name) bool { _, ok := want[cell{r, s}]; return ok }) {
+			m.Columns = append(m.Columns, s)
+		}
+	}
+	for _, r := range m.Rows {
+		row := make([]Word, len(m.Columns))
+		for i, c := range m.Columns {
+			row[i] = NotAsked
+			if w, ok := want[cell{r, c}]; ok {
+				row[i] = w
+			}
+		}
+		m.Want = append(m.Want, row)
+	}
+}
+
+// matching returns the names that a pattern means, seen from a node.
+func matching(pattern string, node int, among []Name) []Name {
+	head, place, tail := split(pattern)
+	var out []Name
+	for _, n := range among {
+		if n.Word == pattern {
+			return []Name{n}
+		}
+		h, _, t := split(n.Word)
+		if h != head || t != tail || n.Node == 0 {
+			continue
+		}
+		switch place {
+		case "*":
+		case "same":
+			if n.Node != node {
+				continue
+			}
+		case "other":
+			if n.Node == node {
+				continue
+			}
+		default:
+			continue
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// known says whether a pattern means something from some node, if not from this one.
+func known(pattern string, among []Name) bool {
+	head, place, tail := split(pattern)
+	return slices.Contains([]string{"*", "same", "other"}, place) && slices.ContainsFunc(among, func(n Name) bool {
+		h, _, t := split(n.Word)
+		return h == head && t == tail
+	})
+}
+
+// split takes x/server@2:80 apart into x/server, 2 and :80.
+func split(word string) (head, place, tail string) {
+	at := strings.IndexByte(word, '@')
+	if at < 0 {
+		head, tail, found := strings.Cut(word, ":")
+		if found {
+			tail = ":" + tail
+		}
+		return head, "", tail
+	}
+	head, place = word[:at], word[at+1:]
+	if colon := strings.IndexByte(place, ':'); colon >= 0 {
+		place, tail = place[:colon], place[colon:]
+	}
+	return head, place, tail
+}
+
+func wordsOf(names []Name) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = n.Word
+	}
+	return out
+}

@@ -1,0 +1,82 @@
+package spec
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
+)
+
+// registry holds the Case of each spec in the tree, by ID. The tree is built more than
+// once in a process (Ginkgo previews it), so a Case may come again, but only the same one.
+var registry = map[string]registered{}
+
+type registered struct {
+	Case
+	text string
+}
+
+func init() { ginkgo.AddTreeConstructionNodeArgsTransformer(transform) }
+
+// transform lets It take a Case: it becomes labels, a prefix of the text, and Serial
+// where the spec touches more than its namespaces. An It without exactly one complete
+// Case is an error of the tree, which stops the suite before it starts.
+func transform(node types.NodeType, _ ginkgo.Offset, text string, args []any) (string, []any, []error) {
+	var cases []Case
+	args = slices.DeleteFunc(slices.Clone(args), func(a any) bool {
+		c, ok := a.(Case)
+		if ok {
+			cases = append(cases, c)
+		}
+		return ok
+	})
+	if node != types.NodeTypeIt {
+		if len(cases) > 0 {
+			return text, args, []error{fmt.Errorf("%q: only an It takes a spec.Case", text)}
+		}
+		return text, args, nil
+	}
+	if len(cases) != 1 {
+		return text, args, []error{fmt.Errorf("%q: an It needs exactly one spec.Case, not %d", text, len(cases))}
+	}
+	c := cases[0].withDefaults()
+	if err := c.Validate(); err != nil {
+		return text, args, []error{err}
+	}
+	if before, ok := registry[c.ID]; ok && before.text != text {
+		return text, args, []error{fmt.Errorf("%s stands for two specs: %q and %q", c.ID, before.text, text)}
+	}
+	registry[c.ID] = registered{c, text}
+	args = append(args, ginkgo.Label(c.Labels()...))
+	if c.Effect != Namespace {
+		args = append(args, ginkgo.Serial)
+	}
+	return c.ID + " " + text, args, nil
+}
+
+// Of returns the Case of a spec that carries these labels; ok is false for a node that
+// is no spec.
+func Of(labels []string) (c Case, ok bool) {
+	for _, l := range labels {
+		if id, found := strings.CutPrefix(l, "Spec: "); found {
+			r, known := registry[id]
+			return r.Case, known
+		}
+	}
+	return Case{}, false
+}
+
+// IDs lists the IDs of the tree in order. The tree must have been built.
+func IDs() []string {
+	var out []string
+	for id := range registry {
+		out = append(out, id)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Text is the text of the spec with this ID, without the ID.
+func Text(id string) string { return registry[id].text }
