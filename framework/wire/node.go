@@ -31,3 +31,16 @@ type StateReply struct {
 	Counters  Counters   `json:"counters"`
 	Listeners []Endpoint `json:"listeners"`
 }
+
+// HostModule is what root on a node finds out about the SCTP module, and what came of
+// loading it.
+type HostModule struct {
+	Node    string   `json:"node"`
+	Kernel  string   `json:"kernel"`            // uname -r
+	File    string   `json:"file,omitempty"`    // of the module; "builtin"; empty when the kernel has none
+	Config  []string `json:"config"`            // lines of modprobe.d about sctp, as file:number: text
+	AtBoot  []string `json:"at_boot"`           // lines of modules-load.d that name sctp, likewise
+	Before  bool     `json:"before"`            // loaded (or built in) when we came
+	After   bool     `json:"after"`             // loaded when we left
+	Message string   `json:"message,omitempty"` // what modprobe said when it failed
+}

@@ -77,7 +77,8 @@ type Greeting struct {
 	Peer   netip.AddrPort `json:"peer"` // the client's address as the server sees it
 }
 
-// Echo is one message that came back.
+// Echo is one message that came back. Only messages of one stream keep their order: of
+// two streams either may come first.
 type Echo struct {
 	Size   int    `json:"size"`
 	Digest string `json:"digest"` // see Digest

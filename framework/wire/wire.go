@@ -99,12 +99,24 @@ func (m Millis) Duration() time.Duration { return time.Duration(m) * time.Millis
 // InitWindow is the time from the first INIT to ETIMEDOUT when nobody answers:
 // the sum over i=0..MaxInits of min(RTOInitial*2^i, MaxInitTimeout).
 func (t Timers) InitWindow() time.Duration {
-	var sum, step Millis = 0, t.RTOInitial
-	for range t.MaxInits + 1 {
-		sum += min(step, t.MaxInitTimeout)
+	var sum time.Duration
+	for _, wait := range t.InitWaits() {
+		sum += wait
+	}
+	return sum
+}
+
+// InitWaits is how long the kernel waits after each of the INITs that InitWindow
+// adds up.
+func (t Timers) InitWaits() []time.Duration {
+	waits := make([]time.Duration, t.Inits())
+	step := t.RTOInitial
+	for i := range waits {
+		step = min(step, t.MaxInitTimeout)
+		waits[i] = step.Duration()
 		step *= 2
 	}
-	return sum.Duration()
+	return waits
 }
 
 // Inits is the number of INIT chunks on the wire when nobody answers.
