@@ -1,0 +1,133 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
+)
+
+// ErrImage says that a node could not get the image of a pod: no fault of the network
+// that is to be judged.
+var ErrImage = errors.New("the image cannot be pulled")
+
+// hopeless are the reasons for which a container waits that waiting does not cure.
+var hopeless = []string{
+	"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
+	"CreateContainerConfigError", "CreateContainerError",
+}
+
+// OnNode binds a pod to a node but leaves it to the scheduler to say whether it fits.
+func OnNode(name string) *corev1.Affinity {
+	return &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+		RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
+			MatchFields: []corev1.NodeSelectorRequirement{{
+				Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpIn, Values: []string{name},
+			}},
+		}}},
+	}}
+}
+
+// RunPod creates a pod and waits until it is ready. When it does not become so, the error
+// says what it waited for and what was seen last; it wraps ErrImage where that is why.
+func (c *Cluster) RunPod(ctx context.Context, namespace string, pod *corev1.Pod, limit time.Duration) (*corev1.Pod, error) {
+	start := time.Now()
+	made, err := c.Client.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("creating pod %s/%s: %w", namespace, pod.Name, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	last := made
+	err = c.watchPods(ctx, namespace, fields.OneTermEqualSelector(metav1.ObjectNameField, made.Name), func(seen *corev1.Pod) (bool, error) {
+		last = seen
+		return settled(seen)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("pod %s/%s is not ready after %v: %s: %w",
+			namespace, made.Name, time.Since(start).Round(time.Second), condition(last), err)
+	}
+	return last, nil
+}
+
+// AwaitPodOn waits until a namespace has a pod on a node that is as it should be. The
+// error says what was seen last.
+func (c *Cluster) AwaitPodOn(ctx context.Context, namespace, node string, is func(*corev1.Pod) bool) (*corev1.Pod, error) {
+	start := time.Now()
+	var last *corev1.Pod
+	err := c.watchPods(ctx, namespace, fields.OneTermEqualSelector("spec.nodeName", node), func(seen *corev1.Pod) (bool, error) {
+		last = seen
+		if is(seen) {
+			return true, nil
+		}
+		_, err := settled(seen)
+		return false, err
+	})
+	switch {
+	case err != nil && last == nil:
+		return nil, fmt.Errorf("no pod of namespace %s came to node %s in %v: %w", namespace, node, time.Since(start).Round(time.Second), err)
+	case err != nil:
+		return nil, fmt.Errorf("pod %s/%s after %v: %s: %w", namespace, last.Name, time.Since(start).Round(time.Second), condition(last), err)
+	}
+	return last, nil
+}
+
+// watchPods follows pods until one is as it should be, or cannot become so.
+func (c *Cluster) watchPods(ctx context.Context, namespace string, which fields.Selector, done func(*corev1.Pod) (bool, error)) error {
+	list := cache.NewListWatchFromClient(c.Client.CoreV1().RESTClient(), "pods", namespace, which)
+	_, err := watchtools.UntilWithSync(ctx, list, &corev1.Pod{}, nil, func(e watch.Event) (bool, error) {
+		seen, ok := e.Object.(*corev1.Pod)
+		if !ok || e.Type == watch.Deleted {
+			return false, errors.New("it was deleted by somebody")
+		}
+		return done(seen)
+	})
+	return err
+}
+
+// settled says whether a pod is ready, or why it will not be.
+func settled(pod *corev1.Pod) (bool, error) {
+	for _, s := range pod.Status.ContainerStatuses {
+		if w := s.State.Waiting; w != nil && slices.Contains(hopeless, w.Reason) {
+			if w.Reason == "ImagePullBackOff" || w.Reason == "InvalidImageName" || w.Reason == "ErrImageNeverPull" {
+				return false, fmt.Errorf("%w: %s", ErrImage, s.Image)
+			}
+			return false, errors.New(w.Message)
+		}
+	}
+	if pod.Status.Phase == corev1.PodFailed {
+		return false, fmt.Errorf("it failed: %s %s", pod.Status.Reason, pod.Status.Message)
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+			return len(pod.Status.PodIPs) > 0, nil
+		}
+	}
+	return false, nil
+}
+
+// condition is what a pod says of itself, for people.
+func condition(pod *corev1.Pod) string {
+	for _, s := range pod.Status.ContainerStatuses {
+		if w := s.State.Waiting; w != nil {
+			return fmt.Sprintf("on node %s, container %s waits: %s %s", pod.Spec.NodeName, s.Name, w.Reason, w.Message)
+		}
+		if t := s.State.Terminated; t != nil {
+			return fmt.Sprintf("on node %s, container %s ended with status %d: %s", pod.Spec.NodeName, s.Name, t.ExitCode, t.Message)
+		}
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Status != corev1.ConditionTrue && c.Message != "" {
+			return fmt.Sprintf("%s: %s", c.Type, c.Message)
+		}
+	}
+	return "phase " + string(pod.Status.Phase)
+}

@@ -1,0 +1,223 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+)
+
+// Lab is what one spec has on the fleet: who is called what, what listens, what applies.
+type Lab struct {
+	run      *Run
+	id       string // of the spec
+	families []reach.Family
+
+	members []*member // in the order of the words
+	orders  map[*member]order
+	names   reach.Names
+	targets map[string]target // by the word of the server
+	applied []object
+
+	asked    map[pair]bool // what the last round of a settled table said: true is answered
+	controls map[pair]bool // pairs that were denied and must be seen answered again
+	slow     bool          // a round trip was measured that needs the slower denial profile
+	rounds   []roundRecord
+	expected bool
+}
+
+// target is what a server's word stands for.
+type target struct {
+	proto    wire.Proto
+	addrs    map[reach.Family]netip.AddrPort
+	intended []*member // the pods that may answer there
+	where    string    // its node, or what it is, for people
+}
+
+// Deploy seats a spec on the fleet and registers its clean-up. Its words are
+// namespace/name@node:port,port label=value...; x/server@*:80 is one on every node. Ports
+// are SCTP unless they say /tcp or /udp. It fails the spec where that cannot be done.
+func (r *Run) Deploy(ctx ginkgo.SpecContext, words ...string) *Lab {
+	ginkgo.GinkgoHelper()
+	l := &Lab{
+		run: r, id: specID(), families: r.Families(), orders: map[*member]order{}, targets: map[string]target{},
+		asked: map[pair]bool{}, controls: map[pair]bool{},
+	}
+	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) { l.leave(ctx) })
+	if err := l.seat(ctx, words); err != nil {
+		l.conclude(reach.GroundBroken, fmt.Sprintf("%s: could not deploy: %v", l.id, err))
+	}
+	return l
+}
+
+func (l *Lab) seat(ctx context.Context, words []string) error {
+	for i, w := range words {
+		o, err := parseOrder(w)
+		if err != nil {
+			return err
+		}
+		for _, place := range l.places(o, i) {
+			s := seat{o.namespace, l.run.node(place).Name}
+			m, err := l.run.fleet.take(ctx, s, o.word(place))
+			if err != nil {
+				return err
+			}
+			l.members, l.orders[m] = append(l.members, m), o
+			l.enlist(m, o, place)
+		}
+	}
+	return l.eachMember(func(m *member) error { return l.equip(ctx, m) })
+}
+
+// places are the numbers of the nodes that an order asks for. Without an @ the i-th word
+// gets the i-th node, so that clients and servers meet across nodes where there are two.
+func (l *Lab) places(o order, i int) []int {
+	count := len(l.run.Cluster.Nodes)
+	switch {
+	case o.everyNode:
+		var all []int
+		for n := range count {
+			all = append(all, n+1)
+		}
+		return all
+	case o.place != 0:
+		return []int{(o.place-1)%count + 1}
+	default:
+		return []int{i%count + 1}
+	}
+}
+
+// enlist makes the names under which tables know an agent.
+func (l *Lab) enlist(m *member, o order, place int) {
+	word := o.word(place)
+	l.names.Clients = append(l.names.Clients, reach.Name{Word: word, Node: place})
+	for _, p := range o.ports {
+		t := target{proto: p.proto, addrs: map[reach.Family]netip.AddrPort{}, intended: []*member{m}, where: "on " + m.node}
+		for f, a := range m.addrs {
+			t.addrs[f] = netip.AddrPortFrom(a, p.number)
+		}
+		l.addServer(reach.Name{Word: word + ":" + p.String(), Node: place}, t)
+	}
+}
+
+func (l *Lab) addServer(n reach.Name, t target) {
+	l.names.Servers = append(l.names.Servers, n)
+	l.targets[n.Word] = t
+}
+
+// equip gives an agent the labels and the listeners of its order. A node without SCTP
+// cannot listen; that is found out by asking, cell by cell, and not here.
+func (l *Lab) equip(ctx context.Context, m *member) error {
+	o := l.orders[m]
+	labels := map[string]*string{}
+	for k, v := range o.labels {
+		labels[k] = &v
+	}
+	if err := l.run.fleet.label(ctx, m, labels); err != nil {
+		return err
+	}
+	for _, e := range l.endpoints(m) {
+		_, err := m.ask(ctx, wire.Request{Listen: &wire.Listen{Endpoint: e, Timers: listenTimers}})
+		if err != nil && !strings.Contains(err.Error(), "EPROTONOSUPPORT") {
+			return fmt.Errorf("listening on %s %s: %w", e.Proto, e.Addr, err)
+		}
+	}
+	return nil
+}
+
+// endpoints are the listeners of an agent's order, one for each family.
+func (l *Lab) endpoints(m *member) []wire.Endpoint {
+	var out []wire.Endpoint
+	for _, p := range l.orders[m].ports {
+		for _, f := range l.families {
+			out = append(out, wire.Endpoint{Proto: p.proto, Addr: netip.AddrPortFrom(m.addrs[f], p.number)})
+		}
+	}
+	return out
+}
+
+// strip takes labels and listeners off again.
+func (l *Lab) strip(ctx context.Context, m *member) error {
+	for _, e := range l.endpoints(m) {
+		if _, err := m.ask(ctx, wire.Request{Close: &e}); err != nil {
+			return err
+		}
+	}
+	labels := map[string]*string{}
+	for k := range l.orders[m].labels {
+		labels[k] = nil
+	}
+	return l.run.fleet.label(ctx, m, labels)
+}
+
+// leave ends a spec: policies first, then the proof that what they denied is open again,
+// then everything else.
+func (l *Lab) leave(ctx ginkgo.SpecContext) {
+	ginkgo.GinkgoHelper()
+	failed := ginkgo.CurrentSpecReport().Failed()
+	problem := l.withdraw(ctx, isPolicy)
+	if problem == nil && !failed && ctx.Err() == nil {
+		l.control(ctx)
+	}
+	err := l.withdraw(ctx, func(object) bool { return true })
+	if err == nil {
+		err = problem
+	}
+	if e := l.eachMember(func(m *member) error { return l.strip(ctx, m) }); err == nil {
+		err = e
+	}
+	for _, m := range l.members {
+		if err != nil {
+			l.run.fleet.dismiss(m) // it may still carry what the next spec must not find
+		}
+		m.word = ""
+	}
+	switch {
+	case err != nil && !failed && ctx.Err() == nil:
+		l.conclude(reach.GroundBroken, fmt.Sprintf("%s: could not clean up: %v", l.id, err))
+	case !failed && !l.expected:
+		l.conclude(reach.GroundBroken, l.id+": the spec deployed agents and never said what to expect of them")
+	}
+}
+
+// eachMember does something with every agent of the spec, side by side.
+func (l *Lab) eachMember(do func(*member) error) error {
+	errs := make([]error, len(l.members))
+	var wg sync.WaitGroup
+	for i, m := range l.members {
+		wg.Go(func() { errs[i] = do(m) })
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return fmt.Errorf("%s on node %s: %w", l.members[i].word, l.members[i].node, err)
+		}
+	}
+	return nil
+}
+
+// selected are the spec's agents in a namespace whose labels match.
+func (l *Lab) selected(namespace string, selector map[string]string) []*member {
+	return slices.DeleteFunc(slices.Clone(l.members), func(m *member) bool {
+		return m.namespace != namespace || !contains(l.orders[m].labels, selector)
+	})
+}
+
+func contains(labels, selector map[string]string) bool {
+	both := maps.Clone(labels)
+	maps.Copy(both, selector)
+	return maps.Equal(both, labels)
+}
+
+func labelPatch(labels map[string]*string) ([]byte, error) {
+	return json.Marshal(map[string]any{"metadata": map[string]any{"labels": labels}})
+}

@@ -1,0 +1,227 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sctp.test/framework/cluster"
+	"sctp.test/framework/probe"
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+	"sctp.test/manifests"
+)
+
+// Limits for work on agents that is not a probe.
+const (
+	startLimit = 4 * time.Minute  // for a pod to run, image pull included
+	askLimit   = 30 * time.Second // for an answer that needs no network
+)
+
+// seat is a place for an agent: a namespace by its name in specs, and a node.
+type seat struct{ namespace, node string }
+
+// member is an agent of the fleet.
+type member struct {
+	seat
+	pod   string // real name
+	real  string // real namespace
+	uid   string
+	addrs map[reach.Family]netip.Addr
+	agent *probe.Agent
+
+	word string // what the current spec calls it, "" when it is free
+}
+
+// ask puts a question whose answer needs no network.
+func (m *member) ask(ctx context.Context, r wire.Request) (wire.Reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	return m.agent.Ask(ctx, r)
+}
+
+// fleet is all agents of a run.
+type fleet struct {
+	run     *Run
+	mu      sync.Mutex
+	members []*member
+	made    int
+}
+
+// hire adds an agent for each seat, side by side.
+func (f *fleet) hire(ctx context.Context, seats []seat) ([]*member, error) {
+	added := make([]*member, len(seats))
+	errs := make([]error, len(seats))
+	var wg sync.WaitGroup
+	for i, s := range seats {
+		wg.Go(func() { added[i], errs[i] = f.add(ctx, s) })
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return added, nil
+}
+
+func (f *fleet) add(ctx context.Context, s seat) (*member, error) {
+	real, err := f.run.namespace(ctx, s.namespace)
+	if err != nil {
+		return nil, err
+	}
+	pod, err := f.pod(s)
+	if err != nil {
+		return nil, err
+	}
+	pod, err = f.run.Cluster.RunPod(ctx, real, pod, startLimit)
+	if err != nil {
+		return nil, err
+	}
+	m := &member{seat: s, pod: pod.Name, real: real, uid: string(pod.UID), addrs: map[reach.Family]netip.Addr{}}
+	for _, ip := range pod.Status.PodIPs {
+		a, err := netip.ParseAddr(ip.IP)
+		if err != nil {
+			return nil, fmt.Errorf("address of pod %s/%s: %w", real, pod.Name, err)
+		}
+		m.addrs[familyOf(a)] = a
+	}
+	m.agent = probe.New(f.run.ctx, fmt.Sprintf("%s/%s on %s", s.namespace, pod.Name, s.node),
+		func(ctx context.Context, in io.Reader, out io.Writer) error {
+			return f.run.Cluster.Stream(ctx, real, pod.Name, "agent", []string{"/sctp-agent", "session"}, in, out)
+		})
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	if _, err := m.agent.Hello(ctx); err != nil {
+		return nil, fmt.Errorf("agent %s/%s on node %s: %w", real, pod.Name, s.node, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.members = append(f.members, m)
+	return m, nil
+}
+
+// pod is the manifest of an agent, made out to a seat.
+func (f *fleet) pod(s seat) (*corev1.Pod, error) {
+	pod, err := manifests.Load[*corev1.Pod]("agent/agent.yaml")
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	f.made++
+	pod.Name = fmt.Sprintf("agent-%d", f.made)
+	f.mu.Unlock()
+	pod.Labels = map[string]string{cluster.RunLabel: f.run.ID}
+	pod.Spec.Containers[0].Image = f.run.Image
+	pod.Spec.Affinity = cluster.OnNode(s.node)
+	return pod, nil
+}
+
+// take returns a free agent for a seat that answers, and marks it with a word. One that
+// does not answer is dismissed: what happened to it was told by the spec that saw it.
+func (f *fleet) take(ctx context.Context, s seat, word string) (*member, error) {
+	for {
+		m := f.free(s, word)
+		if m == nil {
+			hired, err := f.hire(ctx, []seat{s})
+			if err != nil {
+				return nil, err
+			}
+			hired[0].word = word
+			return hired[0], nil
+		}
+		_, err := m.ask(ctx, wire.Request{State: &wire.State{}})
+		if err == nil {
+			return m, nil
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		f.dismiss(m)
+	}
+}
+
+func (f *fleet) free(s seat, word string) *member {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.members {
+		if m.seat == s && m.word == "" {
+			m.word = word
+			return m
+		}
+	}
+	return nil
+}
+
+// dismiss drops an agent; its pod goes with the namespace.
+func (f *fleet) dismiss(m *member) {
+	m.agent.Close()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.members {
+		if f.members[i] == m {
+			f.members = append(f.members[:i], f.members[i+1:]...)
+			return
+		}
+	}
+}
+
+func (f *fleet) anyOn(node string) *member {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.members {
+		if m.node == node {
+			return m
+		}
+	}
+	return nil
+}
+
+func (f *fleet) all(is func(*member) bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.members {
+		if !is(m) {
+			return false
+		}
+	}
+	return len(f.members) > 0
+}
+
+func (f *fleet) close() {
+	for {
+		f.mu.Lock()
+		if len(f.members) == 0 {
+			f.mu.Unlock()
+			return
+		}
+		m := f.members[0]
+		f.mu.Unlock()
+		f.dismiss(m)
+	}
+}
+
+// label sets and removes (by a nil value) labels of the agent's pod.
+func (f *fleet) label(ctx context.Context, m *member, labels map[string]*string) error {
+	patch, err := labelPatch(labels)
+	if err != nil {
+		return err
+	}
+	_, err = f.run.Cluster.Client.CoreV1().Pods(m.real).Patch(ctx, m.pod, "application/merge-patch+json", patch, metav1.PatchOptions{})
+	if err != nil {
+		return fmt.Errorf("labels of pod %s/%s: %w", m.real, m.pod, err)
+	}
+	return nil
+}
+
+func familyOf(a netip.Addr) reach.Family {
+	if a.Is4() {
+		return reach.IPv4
+	}
+	return reach.IPv6
+}

@@ -1,0 +1,170 @@
+// Package lab gives specs what they speak of: agents by name, Services and policies by
+// file, and Expect, which asks every cell of a table again and again until the claim is
+// settled.
+//
+// It owns the pods. Agents are the expensive part of a suite, so a run keeps a fleet of
+// them, and a spec gets labels, listeners, Services and policies onto that fleet and takes
+// them off again. Only this package and the specs themselves may fail a spec.
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	psa "k8s.io/pod-security-admission/api"
+
+	"sctp.test/framework/cluster"
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+)
+
+// Options are what a person decides about a run.
+type Options struct {
+	ID        string // of the run; part of every name
+	Image     string // of the agents
+	Artifacts string // folder of the run
+	Patience  time.Duration
+	Process   int   // Ginkgo's number of this process
+	Seed      int64 // rotates which node is @1
+}
+
+// Run is what one Ginkgo process has on a cluster. Its fleet grows when a spec needs
+// more agents than there are.
+type Run struct {
+	Options
+	Cluster *cluster.Cluster
+
+	ctx   context.Context // agents' streams and the leases live as long as this
+	stop  context.CancelFunc
+	fleet fleet
+
+	mu         sync.Mutex
+	namespaces map[string]string // real names by their names in specs
+}
+
+// layout is the fleet a run begins with: agents per node in each namespace. It is what
+// nearly every spec needs, so that pods are made once and side by side.
+var layout = map[string]int{"x": 2, "y": 1}
+
+// Start makes the namespaces and the first agents. Whatever it made is removed by Stop,
+// also after an error.
+func Start(ctx context.Context, c *cluster.Cluster, o Options) (*Run, error) {
+	r := &Run{Options: o, Cluster: c, namespaces: map[string]string{}}
+	r.ctx, r.stop = context.WithCancel(context.WithoutCancel(ctx))
+	r.fleet.run = r
+	go c.KeepAlive(r.ctx, r.Namespaces)
+	for _, ns := range sorted(layout) {
+		if _, err := r.namespace(ctx, ns); err != nil {
+			return r, err
+		}
+	}
+	var wanted []seat
+	for _, n := range c.Nodes {
+		for _, ns := range sorted(layout) {
+			for range layout[ns] {
+				wanted = append(wanted, seat{ns, n.Name})
+			}
+		}
+	}
+	_, err := r.fleet.hire(ctx, wanted)
+	return r, err
+}
+
+// Stop ends the streams and removes everything the run has made.
+func (r *Run) Stop(ctx context.Context) error {
+	r.fleet.close()
+	defer r.stop()
+	return r.Cluster.DeleteNamespaces(ctx, r.Namespaces(), 2*time.Minute)
+}
+
+// Namespaces lists the real names of the run's namespaces.
+func (r *Run) Namespaces() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []string
+	for _, name := range r.namespaces {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// namespace returns the real name of a namespace of specs, and makes it if need be.
+func (r *Run) namespace(ctx context.Context, name string) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if real, ok := r.namespaces[name]; ok {
+		return real, nil
+	}
+	ns, err := r.Cluster.CreateNamespace(ctx, r.ID, fmt.Sprintf("sctp-%s-%d-%s", r.ID, r.Process, name),
+		psa.LevelRestricted, map[string]string{"ns": name})
+	if ns != nil {
+		r.namespaces[name] = ns.Name
+	}
+	if err != nil {
+		return "", err
+	}
+	return ns.Name, nil
+}
+
+// Families are the IP families in which every agent of the fleet has an address.
+func (r *Run) Families() []reach.Family {
+	var out []reach.Family
+	for _, f := range []reach.Family{reach.IPv4, reach.IPv6} {
+		if r.fleet.all(func(m *member) bool { return m.addrs[f].IsValid() }) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Survey asks an agent on each node what the kernel says of SCTP; with open it also
+// tries to open sockets, which may load the module. Nodes that could not be asked are in
+// the error.
+func (r *Run) Survey(ctx context.Context, open bool) (map[string]wire.ModuleReply, error) {
+	out := map[string]wire.ModuleReply{}
+	var errs []error
+	for _, n := range r.Cluster.Nodes {
+		m := r.fleet.anyOn(n.Name)
+		if m == nil {
+			errs = append(errs, fmt.Errorf("node %s has no agent", n.Name))
+			continue
+		}
+		reply, err := m.ask(ctx, wire.Request{Module: &wire.Module{Open: open}})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("node %s: %w", n.Name, err))
+			continue
+		}
+		out[n.Name] = *reply.Module
+	}
+	return out, errors.Join(errs...)
+}
+
+// node returns the node that specs call @number: numbers go round, from where the seed says.
+func (r *Run) node(number int) cluster.Node {
+	nodes := r.Cluster.Nodes
+	return nodes[(number-1+int(r.Seed))%len(nodes)]
+}
+
+// place is the number that specs have for a node.
+func (r *Run) place(name string) int {
+	for i := range r.Cluster.Nodes {
+		if r.node(i+1).Name == name {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+func sorted(m map[string]int) []string {
+	var out []string
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,69 @@
+package module
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+
+	"sctp.test/framework/cluster"
+	"sctp.test/framework/wire"
+)
+
+// Where modprobe.d(5) and modules-load.d(5) have their files. /lib is left out: where it
+// is not /usr/lib itself, modprobe there is older than any kernel with nft.
+var (
+	modprobeDirs = []string{"/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d"}
+	bootDirs     = []string{"/etc/modules-load.d", "/run/modules-load.d", "/usr/local/lib/modules-load.d", "/usr/lib/modules-load.d"}
+)
+
+// Look asks a node by commands what the loader would find there. It changes nothing.
+func Look(ctx context.Context, access *cluster.Access, node string) (wire.HostModule, error) {
+	h := wire.HostModule{Node: node}
+	release, err := access.Run(ctx, node, "uname", "-r")
+	if err != nil {
+		return h, err
+	}
+	h.Kernel = strings.TrimSpace(release)
+	file, err := maybe(access.Run(ctx, node, "modinfo", "-F", "filename", "sctp"))
+	if err != nil {
+		return h, err
+	}
+	h.File = strings.TrimSpace(file)
+	h.Config, err = grep(ctx, access, node, `^[[:space:]]*(blacklist|install)[[:space:]]+sctp([[:space:]]|$)`, modprobeDirs)
+	if err != nil {
+		return h, err
+	}
+	h.AtBoot, err = grep(ctx, access, node, `^[[:space:]]*sctp[[:space:]]*$`, bootDirs)
+	if err != nil {
+		return h, err
+	}
+	modules, err := maybe(access.Run(ctx, node, "grep", "-E", "^sctp ", "/proc/modules"))
+	h.Before = modules != "" || strings.Contains(h.File, "builtin")
+	h.After = h.Before
+	return h, err
+}
+
+// grep lists matching lines as the loader does: /file:number: text.
+func grep(ctx context.Context, access *cluster.Access, node, pattern string, dirs []string) ([]string, error) {
+	out, err := maybe(access.Run(ctx, node, append([]string{"grep", "-rsnE", "--include=*.conf", pattern}, dirs...)...))
+	var found []string
+	for line := range strings.Lines(out) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) == 3 {
+			found = append(found, fmt.Sprintf("%s:%s: %s", parts[0], parts[1], strings.TrimSpace(parts[2])))
+		}
+	}
+	return found, err
+}
+
+// maybe takes an exit status for an answer: grep and modinfo say with it that there is
+// nothing, and grep also that a folder is missing.
+func maybe(out string, err error) (string, error) {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() <= 2 {
+		return out, nil
+	}
+	return out, err
+}
