@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"strings"
@@ -22,6 +23,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/textlogger"
 	e2e "k8s.io/kubernetes/test/e2e/framework"
 	e2enode "k8s.io/kubernetes/test/e2e/framework/node"
 )
@@ -61,6 +64,12 @@ func RegisterFlags(flags *flag.FlagSet) {
 func AfterFlags() {
 	e2e.TestContext.Provider = "skeleton"
 	e2e.AfterReadingAllFlags(&e2e.TestContext)
+}
+
+// LogTo sends what the e2e framework and client-go log to w; before the first call it goes
+// to Ginkgo's writer, which is the terminal while no spec runs.
+func LogTo(w io.Writer) {
+	klog.SetLogger(textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(w))))
 }
 
 // Connect reaches the API server within timeout and reads the list of nodes. Its errors

@@ -20,10 +20,6 @@ import (
 // reaches every server.
 const AllAnswered = "*"
 
-// GroundEntry is the name of the report entry that says why a spec failed; its value is a
-// reach.Ground.
-const GroundEntry = "ground"
-
 // holdRounds are the rounds in which a table must be right again after it was right once.
 const holdRounds = 3
 
@@ -186,7 +182,7 @@ func (l *Lab) conclude(ground reach.Ground, text string) {
 	if err := l.save(text); err != nil {
 		text += fmt.Sprintf("  the evidence could not be saved: %v\n", err)
 	}
-	ginkgo.AddReportEntry(GroundEntry, string(ground), ginkgo.ReportEntryVisibilityNever)
+	ginkgo.AddReportEntry(spec.VerdictEntry, string(ground), ginkgo.ReportEntryVisibilityNever)
 	ginkgo.Fail(text)
 }
 

@@ -62,7 +62,7 @@ func Judge(e Evidence) Finding {
 		return broken("", "no observation: "+orElse(e.Trouble, "no reason given"))
 	}
 	f := fromClient(e)
-	if e.Trouble != "" && f.Outcome != Unsupported {
+	if e.Trouble != "" && f.Outcome != Unsupported && f.Outcome != Broken {
 		return broken(e.Seen.Stage, "the servers' records could not be read: "+e.Trouble)
 	}
 	if f.Connecting && len(e.Records) > 0 {
@@ -75,49 +75,71 @@ func Judge(e Evidence) Finding {
 
 func fromClient(e Evidence) Finding {
 	o := *e.Seen
-	f := Finding{Stage: o.Stage, Reason: endText(o)}
 	switch {
 	case o.Nonce != e.Probe.Nonce:
-		return broken(o.Stage, fmt.Sprintf("the agent answered for nonce %s", o.Nonce))
+		return broken(o.Stage, fmt.Sprintf("the agent answered for nonce %q", o.Nonce))
 	case o.Ender == wire.EndedByAgent:
 		return broken(o.Stage, "the agent could not go on: "+o.Detail)
-	case o.Stage == wire.StageSocket:
-		f.Outcome = socketOutcome[o.Errno]
-	case o.Stage == wire.StageConnect:
-		return connecting(e, f)
-	case complete(e):
-		return answered(e)
-	case o.Errno == "ETIMEDOUT", o.Ender == wire.EndedByClock:
-		f.Outcome = Silent
-	default:
-		f.Outcome = errnoOutcome[o.Errno]
-		if o.Ender == wire.EndedByPeer {
-			f.Outcome = Refused
-		}
 	}
-	if f.Outcome == "" {
+	switch o.Stage {
+	case wire.StageSocket:
+		return ended(o, socketOutcome[o.Errno], "by the client's host")
+	case wire.StageConnect:
+		return connecting(e)
+	case wire.StageSend, wire.StageEcho, wire.StageClose, wire.StageDone:
+		if complete(e) {
+			return answered(e)
+		}
+		return connected(o)
+	default:
+		return broken(o.Stage, fmt.Sprintf("unknown stage %q", o.Stage))
+	}
+}
+
+// ended is the finding for a probe that came to an end before it was answered; who tells
+// at which end, where the outcome is Unsupported.
+func ended(o wire.Observation, outcome Outcome, who string) Finding {
+	if outcome == "" {
 		return broken(o.Stage, "unexpected "+endText(o))
 	}
+	f := Finding{Outcome: outcome, Stage: o.Stage, Reason: string(outcome)}
+	if outcome == Unsupported {
+		f.Reason += " " + who
+	}
+	f.Reason += ": " + endText(o)
 	return f
 }
 
 // connecting judges a probe that ended before it was connected.
-func connecting(e Evidence, f Finding) Finding {
-	o := *e.Seen
-	f.Connecting = true
-	if o.Ender == wire.EndedByClock && e.Probe.Proto == wire.UDP {
-		f.Outcome = Silent // UDP has no handshake that a kernel could give up
-		return f
+func connecting(e Evidence) Finding {
+	o, outcome := *e.Seen, errnoOutcome[e.Seen.Errno]
+	switch {
+	case o.Ender == wire.EndedByClock && e.Probe.Proto == wire.UDP:
+		outcome = Silent // UDP has no handshake that a kernel could give up
+	case o.Ender != wire.EndedByKernel:
+		outcome = ""
 	}
-	f.Outcome = errnoOutcome[o.Errno]
-	if o.Ender != wire.EndedByKernel || f.Outcome == "" {
-		return broken(o.Stage, "unexpected "+endText(o))
-	}
+	f := ended(o, outcome, "by the host that answered")
 	took, window := time.Duration(o.Connect)*time.Microsecond, e.Probe.Timers.InitWindow()
-	if f.Outcome == Silent && e.Probe.Proto == wire.SCTP && took < window*9/10 {
-		return broken(o.Stage, fmt.Sprintf("the kernel gave up after %v, before the %v its INITs need", took, window))
+	if f.Outcome == Silent && took < window*9/10 {
+		return broken(o.Stage, fmt.Sprintf("gave up after %s, before the %v that asking takes", round(o.Connect), window))
 	}
+	f.Connecting = f.Outcome != Broken
 	return f
+}
+
+// connected judges a probe that ended between the handshake and the last echo.
+func connected(o wire.Observation) Finding {
+	outcome := errnoOutcome[o.Errno]
+	switch {
+	case outcome == Unsupported:
+		outcome = Unreachable // a host that shook hands has SCTP, whatever the network says now
+	case o.Ender == wire.EndedByClock:
+		outcome = Silent
+	case o.Ender == wire.EndedByPeer:
+		outcome = Refused
+	}
+	return ended(o, outcome, "")
 }
 
 // complete says whether the nonce and every message came back.
@@ -126,15 +148,19 @@ func complete(e Evidence) bool {
 }
 
 func answered(e Evidence) Finding {
-	g := e.Seen.Greeting
-	f := Finding{Outcome: Answered, Stage: e.Seen.Stage, By: g.Server}
-	f.Reason = "answered in " + round(e.Seen.Total)
+	o, g := *e.Seen, e.Seen.Greeting
+	f := Finding{Outcome: Answered, Stage: o.Stage, By: g.Server, Reason: "answered in " + round(o.Total)}
 	flaw := func(format string, args ...any) { f.Flaws = append(f.Flaws, fmt.Sprintf(format, args...)) }
 	if g.Nonce != e.Probe.Nonce {
-		flaw("the nonce that came back is %s", g.Nonce)
+		flaw("the nonce that came back is %q", g.Nonce)
 	}
 	if !slices.Contains(e.Intended, g.Server.UID) {
 		flaw("answered by %s on %s, which is not behind that address", name(g.Server), g.Server.Node)
+	}
+	for _, w := range e.Records {
+		if w.Server.UID != g.Server.UID && !slices.Contains(e.Intended, w.Server.UID) {
+			flaw("recorded by %s on %s too, which is not behind that address", name(w.Server), w.Server.Node)
+		}
 	}
 	i := slices.IndexFunc(e.Records, func(w Witness) bool { return w.Server.UID == g.Server.UID })
 	if i < 0 {
@@ -143,39 +169,23 @@ func answered(e Evidence) Finding {
 		f.Reason += fmt.Sprintf("; %s recorded nonce %s", name(g.Server), e.Probe.Nonce)
 		f.Flaws = append(f.Flaws, differences("to the server", e.Probe, e.Records[i].Record.Messages)...)
 	}
-	f.Flaws = append(f.Flaws, differences("back to the client", e.Probe, e.Seen.Echoes)...)
+	f.Flaws = append(f.Flaws, differences("back to the client", e.Probe, o.Echoes)...)
+	switch o.Ender {
+	case wire.EndedByKernel, wire.EndedByPeer:
+		flaw("not ended in order: %s", endText(o))
+	case wire.EndedByClock: // of the closing, which proves nothing about what was delivered
+		f.Reason += "; the clock ended it at stage " + string(o.Stage)
+	}
 	return f
-}
-
-// differences compares messages with what was asked to be sent, one sentence for each
-// that did not arrive as it was.
-func differences(way string, p wire.Probe, got []wire.Echo) []string {
-	var out []string
-	for i, m := range p.Messages {
-		if i >= len(got) {
-			out = append(out, fmt.Sprintf("%d of %d messages are missing on the way %s", len(p.Messages)-i, len(p.Messages), way))
-			break
-		}
-		want := wire.Echo{Size: m.Size, Digest: wire.Digest(wire.Payload(p.Nonce, i, m.Size))}
-		if p.Proto == wire.SCTP {
-			want.Stream, want.PPID = m.Stream, m.PPID
-		}
-		if got[i] != want {
-			out = append(out, fmt.Sprintf("message %d changed on the way %s: %s instead of %s", i, way, describe(got[i]), describe(want)))
-		}
-	}
-	if len(got) > len(p.Messages) {
-		out = append(out, fmt.Sprintf("%d messages too many on the way %s", len(got)-len(p.Messages), way))
-	}
-	return out
 }
 
 // CheckInits looks whether the kernel of the client sent as many INITs as silence must
 // have cost. A shortfall means that some silence was never asked: it returns a sentence
 // that says so, else "".
 //
-// SctpT1InitExpireds counts every INIT that was followed by no answer in its time; other
-// sockets of the namespace can only add to it.
+// SctpT1InitExpireds counts every INIT that was followed by no answer in its time, and
+// SctpT1CookieExpireds every COOKIE-ECHO, of which the kernel sends as many where only
+// the INIT came through. Other sockets of the namespace can only add to them.
 func CheckInits(evidence []Evidence, moved wire.Counters) string {
 	var silent int
 	var need int64
@@ -185,8 +195,8 @@ func CheckInits(evidence []Evidence, moved wire.Counters) string {
 			need += int64(e.Probe.Timers.Inits())
 		}
 	}
-	if got := moved[wire.T1InitExpireds]; got < need {
-		return fmt.Sprintf("%d attempts ended in silence, which takes %d INITs, but only %d timers of INITs expired", silent, need, got)
+	if got := moved[wire.T1InitExpireds] + moved[wire.T1CookieExpireds]; got < need {
+		return fmt.Sprintf("%s ended in silence, which takes %d INITs, but only %s expired", count(silent, "attempt"), need, count(int(got), "INIT timer"))
 	}
 	return ""
 }
@@ -196,7 +206,10 @@ func broken(stage wire.Stage, reason string) Finding {
 }
 
 func endText(o wire.Observation) string {
-	text := orElse(o.Errno, "end by the "+string(o.Ender))
+	text := o.Errno
+	if text == "" {
+		text = "end by the " + orElse(string(o.Ender), "unknown")
+	}
 	text += fmt.Sprintf(" at stage %s after %s", o.Stage, round(o.Total))
 	if o.Detail != "" {
 		text += " (" + o.Detail + ")"
@@ -204,17 +217,16 @@ func endText(o wire.Observation) string {
 	return text
 }
 
-func describe(e wire.Echo) string {
-	return fmt.Sprintf("%d bytes, digest %s, stream %d, PPID %d", e.Size, e.Digest, e.Stream, e.PPID)
-}
-
 // round prints times the way people compare them: whole milliseconds, tenths of seconds.
 func round(us wire.Micros) string {
-	d := time.Duration(us) * time.Microsecond
-	if d < time.Second {
+	switch d := time.Duration(us) * time.Microsecond; {
+	case d < time.Millisecond:
+		return d.String()
+	case d < time.Second:
 		return d.Round(time.Millisecond).String()
+	default:
+		return d.Round(100 * time.Millisecond).String()
 	}
-	return d.Round(100 * time.Millisecond).String()
 }
 
 func name(s wire.Identity) string { return s.Namespace + "/" + s.Pod }

@@ -108,13 +108,14 @@ type Counters map[string]int64
 
 // Names of counters that the suite looks at.
 const (
-	OutSCTPPacks   = "SctpOutSCTPPacks"
-	InSCTPPacks    = "SctpInSCTPPacks"
-	ChecksumErrors = "SctpChecksumErrors"
-	OutOfBlues     = "SctpOutOfBlues"
-	T1InitExpireds = "SctpT1InitExpireds"
-	Aborteds       = "SctpAborteds"
-	CurrEstab      = "SctpCurrEstab"
+	OutSCTPPacks     = "SctpOutSCTPPacks"
+	InSCTPPacks      = "SctpInSCTPPacks"
+	ChecksumErrors   = "SctpChecksumErrors"
+	OutOfBlues       = "SctpOutOfBlues"
+	T1InitExpireds   = "SctpT1InitExpireds"
+	T1CookieExpireds = "SctpT1CookieExpireds"
+	Aborteds         = "SctpAborteds"
+	CurrEstab        = "SctpCurrEstab"
 )
 
 // Records asks which of these nonces the agent's servers have seen.

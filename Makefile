@@ -1,0 +1,81 @@
+# One job per target; `make` alone prints them.
+
+# A cluster is judged only when it is named on the command line: a KUBECONFIG in the
+# environment must not send a run to somebody's production.
+ifeq ($(origin KUBECONFIG),command line)
+NAMED := $(abspath $(KUBECONFIG))
+endif
+
+NODES  ?= 2
+FAMILY ?= dual
+PROXY  ?= nftables
+KEEP   ?= yes
+
+GO_BUILD = CGO_ENABLED=0 go build -trimpath -ldflags "-s -w"
+LINT     = go tool -modfile=ci/tools/go.mod golangci-lint
+
+export FOCUS LABELS MODULE IMAGE ARGS KEEP
+
+.DEFAULT_GOAL := help
+.PHONY: help e2e test lint generate clean-cluster image testbed-up testbed-down testbed-status bin/e2e.test bin/sctp-agent bin/agent-image bin/testbed
+
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-zA-Z0-9_\/.-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  KUBECONFIG=path IMAGE=ref   judge that cluster, with agents from that image; else the embedded one"
+	@echo "  FOCUS=POL-03,SVC-04         spec IDs, or a regular expression on their texts"
+	@echo "  LABELS='Chapter: containsAny policy'   a Ginkgo label filter"
+	@echo "  MODULE=never|present|daemonset|auto    how SCTP comes to the nodes (never on a named cluster)"
+	@echo "  ARGS='--patience=2m'        more flags, see bin/e2e.test --help"
+	@echo "  NODES=2|3 FAMILY=dual|ipv4|ipv6 PROXY=nftables|iptables|ipvs KEEP=yes|no   the embedded cluster"
+
+e2e: ## run the suite: on the embedded cluster, or on KUBECONFIG=path
+ifdef NAMED
+	@$(MAKE) --no-print-directory -s bin/e2e.test
+	@scripts/e2e-on-cluster "$(NAMED)"
+else
+	@$(MAKE) --no-print-directory -s testbed-up
+	@$(MAKE) --no-print-directory -s bin/e2e.test bin/sctp-agent bin/agent-image
+	@scripts/e2e-on-testbed
+endif
+
+test: lint ## hermetic tests, lint and generated lists; needs no cluster
+	go test ./framework/... ./manifests/... ./fixtures/...
+	@$(MAKE) --no-print-directory -s bin/e2e.test
+	bin/e2e.test --catalogue | diff -u e2e/CATALOGUE.md - || { echo "run make generate"; exit 1; }
+
+lint: ## golangci-lint, built from its Go module
+	go vet ./...
+	$(LINT) run ./...
+
+generate: bin/e2e.test ## write the lists that are made from the specs
+	bin/e2e.test --catalogue > e2e/CATALOGUE.md
+
+clean-cluster: bin/e2e.test ## remove what dead runs left (FORCE=yes: all runs)
+	@scripts/clean-cluster "$(NAMED)" $(if $(filter yes,$(FORCE)),--force)
+
+image: bin/sctp-agent bin/agent-image ## pack the agent's image: PUSH=registry/name or TAR=file
+	@bin/agent-image --binary bin/sctp-agent $(if $(PUSH),--push $(PUSH)) $(if $(TAR),--tar $(TAR))
+
+testbed-up: bin/testbed ## start the embedded cluster, or find it running
+	@scripts/install-host-packages
+	@bin/testbed up --nodes=$(NODES) --family=$(FAMILY) --proxy=$(PROXY)
+
+testbed-down: bin/testbed ## remove the embedded cluster; the cache stays
+	@bin/testbed down
+
+testbed-status: bin/testbed ## how the embedded cluster is
+	@bin/testbed status
+
+# Go knows best what is out of date.
+bin/e2e.test:
+	go test -c -trimpath -ldflags "-s -w" -o $@ ./e2e
+
+bin/sctp-agent:
+	$(GO_BUILD) -o $@ ./fixtures/sctp-agent
+
+bin/agent-image:
+	$(GO_BUILD) -o $@ ./fixtures/sctp-agent/image
+
+bin/testbed:
+	$(GO_BUILD) -o $@ ./fixtures/testbed

@@ -1,0 +1,126 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"sctp.test/framework/reach"
+	"sctp.test/framework/report"
+	"sctp.test/framework/spec"
+)
+
+// A spec whose needs the cluster does not meet, or whose effect was not allowed, is not
+// applicable, and says why.
+var _ = ginkgo.BeforeEach(func() {
+	c, ok := spec.Of(ginkgo.CurrentSpecReport().Labels())
+	if !ok {
+		return
+	}
+	if why := here.unmet(c); why != "" {
+		ginkgo.Skip(why)
+	}
+})
+
+// Each spec is told of when it is done; what is wrong in full.
+var _ = ginkgo.ReportAfterEach(func(r ginkgo.SpecReport) {
+	result, ok := report.Of(r)
+	if !ok {
+		return
+	}
+	here.say("%-14s %s %-70s %6.1fs", result.Verdict, result.ID, result.Text, result.Seconds)
+	switch result.Verdict {
+	case spec.Pass, spec.Informed:
+	case spec.NotApplicable, spec.KnownLimitation:
+		here.say("               %s", result.Reason)
+	default:
+		fmt.Fprint(here.out, indent(result.Reason))
+	}
+})
+
+var _ = ginkgo.ReportAfterSuite("results", func(r ginkgo.Report) {
+	if here.run == nil {
+		return // a dry run
+	}
+	made := report.New(here.run.ID, r, here.environment(), here.reproduce())
+	here.report = &made
+	if err := made.Write(here.run.Artifacts); err != nil {
+		ginkgo.Fail("results could not be written: " + err.Error())
+	}
+})
+
+// unmet says why a spec cannot be judged on this cluster, "" if it can.
+func (s *suite) unmet(c spec.Case) string {
+	if c.Effect != spec.Namespace && !slices.Contains(s.allowed(), c.Effect) {
+		return fmt.Sprintf("it changes more than its own namespaces: allow it with --allow=%s", c.Effect)
+	}
+	for _, n := range c.Needs {
+		if why := s.lacks(n); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// lacks says why the cluster does not have what a spec needs.
+func (s *suite) lacks(n spec.Need) string {
+	switch n {
+	case spec.TwoNodes:
+		if len(s.cluster.Nodes) < 2 {
+			return "the cluster has one schedulable Linux node, and the claim is about two"
+		}
+	case spec.DualStack:
+		if f := s.run.Families(); len(f) < 2 {
+			return fmt.Sprintf("pods have addresses of %v only", f)
+		}
+	case spec.NodeAccess:
+		if s.access == nil {
+			return "it needs root on nodes, see --node-access"
+		}
+	case spec.ModuleAbsent:
+		if s.modules.wasOnEverywhere() {
+			return "SCTP was on before this run on every node"
+		}
+	case spec.NetworkPolicy:
+		// The API does not tell whether anybody enforces policies; the specs find out.
+	}
+	return ""
+}
+
+func (s *suite) environment() report.Environment {
+	e := report.Environment{Kubernetes: s.cluster.Version, Image: s.image, Module: s.modules.how()}
+	for _, f := range s.run.Families() {
+		e.Families = append(e.Families, string(f))
+	}
+	for _, n := range s.cluster.Nodes {
+		e.Nodes = append(e.Nodes, report.Node{
+			Name: n.Name, Kernel: n.Kernel, OS: n.OS, Runtime: n.Runtime, Before: s.modules.before(n.Name),
+		})
+	}
+	return e
+}
+
+// reproduce is the command that asks for the same specs again.
+func (s *suite) reproduce() string {
+	words := []string{"make e2e"}
+	if s.focus != "" {
+		words = append(words, "FOCUS='"+s.focus+"'")
+	}
+	if s.config.LabelFilter != "" && s.focus == "" {
+		words = append(words, "LABELS='"+s.config.LabelFilter+"'")
+	}
+	return strings.Join(append(words, "MODULE="+s.options.module), " ")
+}
+
+// conclude fails the running spec on a ground that is not its own.
+func conclude(ground reach.Ground, text string) {
+	ginkgo.GinkgoHelper()
+	ginkgo.AddReportEntry(spec.VerdictEntry, string(ground), ginkgo.ReportEntryVisibilityNever)
+	ginkgo.Fail(text)
+}
+
+func indent(text string) string {
+	return "\n   " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n   ") + "\n\n"
+}

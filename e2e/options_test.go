@@ -1,0 +1,149 @@
+package e2e
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/onsi/ginkgo/v2/types"
+
+	"sctp.test/framework/cluster"
+	"sctp.test/framework/spec"
+)
+
+// options are the flags of this suite; Ginkgo's begin with --ginkgo and those of the
+// Kubernetes e2e framework stand beside them.
+type options struct {
+	image     string
+	focus     string
+	module    string
+	allow     string
+	access    string
+	artifacts string
+	patience  time.Duration
+	catalogue bool
+	clean     bool
+	force     bool
+}
+
+// The values of --enable-module.
+const (
+	moduleNever     = "never"     // load nothing; judge what is there
+	modulePresent   = "present"   // load nothing, and refuse to run where it is not there
+	moduleDaemonSet = "daemonset" // load it from a privileged pod on each node
+	moduleAuto      = "auto"      // present where it is, else daemonset
+)
+
+var modules = []string{moduleNever, modulePresent, moduleDaemonSet, moduleAuto}
+
+func (o *options) register(f *flag.FlagSet) {
+	f.StringVar(&o.image, "agent-image", "", "image of the agents, by digest if you can; all nodes must be able to pull it")
+	f.StringVar(&o.focus, "focus", "", "spec IDs, separated by commas, or a regular expression on specs' texts")
+	f.StringVar(&o.module, "enable-module", moduleNever, "how SCTP comes to nodes that lack it: "+strings.Join(modules, ", "))
+	f.StringVar(&o.allow, "allow", "", "effects outside the suite's own namespaces that specs may have: node, cluster")
+	f.StringVar(&o.access, "node-access", "none", "root on nodes for diagnosis: none, or exec: and a command with {node}")
+	f.StringVar(&o.artifacts, "artifacts", "", "folder for the results (default _artifacts/<UTC time>)")
+	f.DurationVar(&o.patience, "patience", time.Minute, "how long the cluster may take to do what a spec asks of it")
+	f.BoolVar(&o.catalogue, "catalogue", false, "print the catalogue of all specs and exit")
+	f.BoolVar(&o.clean, "clean", false, "remove what dead runs left on the cluster and exit")
+	f.BoolVar(&o.force, "force", false, "with --clean: remove what living runs have, too")
+}
+
+// help lists the flags of this suite only.
+func (o *options) help(w io.Writer) {
+	fmt.Fprint(w, "usage: e2e.test --kubeconfig=PATH --agent-image=REF [flags]\n\n  --kubeconfig\n    \tthe cluster to judge; $KUBECONFIG is not read\n")
+	own := flag.NewFlagSet("", flag.ContinueOnError)
+	(&options{}).register(own)
+	own.SetOutput(w)
+	own.PrintDefaults()
+	fmt.Fprint(w, "  --ginkgo.label-filter\n    \tsuch as 'Chapter: containsAny policy'; see ginkgo help for all --ginkgo flags\n")
+}
+
+// parse reads the command line. Its errors are one line for the person who wrote it.
+func (o *options) parse(args []string) error {
+	flags := flag.CommandLine
+	cluster.RegisterFlags(flags)
+	o.register(flags)
+	flags.Init(flags.Name(), flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {}
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if !slices.Contains(modules, o.module) {
+		return fmt.Errorf("--enable-module=%s: want one of %s", o.module, strings.Join(modules, ", "))
+	}
+	for _, a := range o.allowed() {
+		if a != spec.Node && a != spec.Cluster {
+			return fmt.Errorf("--allow=%s: want node, cluster or both", o.allow)
+		}
+	}
+	if o.patience <= 0 {
+		return fmt.Errorf("--patience=%v: want a time above 0", o.patience)
+	}
+	_, err := cluster.ParseAccess(o.access)
+	return err
+}
+
+// allowed are the effects that specs may have beside those in their namespaces.
+func (o *options) allowed() []spec.Effect {
+	var out []spec.Effect
+	for _, a := range strings.FieldsFunc(o.allow, func(r rune) bool { return r == ',' }) {
+		out = append(out, spec.Effect(strings.TrimSpace(a)))
+	}
+	return out
+}
+
+var idList = regexp.MustCompile(`^[A-Z]{3}-\d{2}(,[A-Z]{3}-\d{2})*$`)
+
+// narrow puts --focus into Ginkgo's configuration. The tree must have been built.
+func (o *options) narrow(c *types.SuiteConfig) error {
+	switch {
+	case o.focus == "":
+		return nil
+	case idList.MatchString(o.focus):
+		for _, id := range strings.Split(o.focus, ",") {
+			if !slices.Contains(spec.IDs(), id) {
+				return fmt.Errorf("--focus=%s: there is no spec %s; the IDs are %s", o.focus, id, strings.Join(spec.IDs(), " "))
+			}
+		}
+		filter := "Spec: containsAny {" + o.focus + "}"
+		if c.LabelFilter != "" {
+			filter = "(" + c.LabelFilter + ") && " + filter
+		}
+		c.LabelFilter = filter
+		return nil
+	}
+	if _, err := regexp.Compile(o.focus); err != nil {
+		return fmt.Errorf("--focus=%s: neither spec IDs nor a regular expression: %w", o.focus, err)
+	}
+	c.FocusStrings = append(c.FocusStrings, o.focus)
+	return nil
+}
+
+// folder makes the folder for the results and points _artifacts/latest at it.
+func (o *options) folder(now time.Time) (string, error) {
+	if o.artifacts != "" {
+		return o.artifacts, os.MkdirAll(o.artifacts, 0o755)
+	}
+	name := now.UTC().Format("20060102T150405Z")
+	folder := filepath.Join("_artifacts", name)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", err
+	}
+	latest := filepath.Join("_artifacts", "latest")
+	if err := os.Remove(latest); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	return folder, os.Symlink(name, latest)
+}

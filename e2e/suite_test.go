@@ -1,0 +1,266 @@
+// Package e2e holds the specs: claims about SCTP on Kubernetes with the tables that say
+// what each path must do. One file per chapter; suite_test.go is how a run goes.
+package e2e
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/formatter"
+	"github.com/onsi/ginkgo/v2/types"
+	"github.com/onsi/gomega"
+
+	"sctp.test/framework/cluster"
+	"sctp.test/framework/lab"
+	"sctp.test/framework/report"
+	"sctp.test/framework/spec"
+)
+
+// Exit statuses of the binary.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitBadInput    = 2
+	exitInterrupted = 130
+)
+
+// suite is the run of this process: what specs stand on.
+type suite struct {
+	options
+	cluster *cluster.Cluster
+	access  *cluster.Access
+	run     *lab.Run
+	modules moduleState
+	out     io.Writer // the person's terminal and run.log
+	config  types.SuiteConfig
+	report  *report.Report // set when the last spec is done, in the first process only
+}
+
+var here suite
+
+// Deploy seats a spec on the fleet; see lab.Run.Deploy.
+func Deploy(ctx ginkgo.SpecContext, words ...string) *lab.Lab {
+	ginkgo.GinkgoHelper()
+	return here.run.Deploy(ctx, words...)
+}
+
+func TestMain(m *testing.M) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status, err := here.main(ctx, m)
+	interrupted := ctx.Err() != nil
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+	}
+	if interrupted {
+		status = exitInterrupted
+	}
+	os.Exit(status)
+}
+
+// TestE2E hands over to Ginkgo; TestMain has prepared everything.
+func TestE2E(t *testing.T) {
+	gomega.RegisterFailHandler(ginkgo.Fail)
+	_, reporter := ginkgo.GinkgoConfiguration()
+	ginkgo.RunSpecs(t, "SCTP on Kubernetes", here.config, reporter)
+}
+
+func (s *suite) main(ctx context.Context, m *testing.M) (int, error) {
+	if err := s.parse(os.Args[1:]); errors.Is(err, flag.ErrHelp) {
+		s.help(os.Stdout)
+		return exitOK, nil
+	} else if err != nil {
+		return exitBadInput, err
+	}
+	selected, err := s.plan()
+	switch {
+	case err != nil:
+		return exitBadInput, err
+	case s.catalogue:
+		fmt.Fprint(os.Stdout, spec.Catalogue())
+		return exitOK, nil
+	case s.clean:
+		return s.cleanCluster(ctx)
+	case selected == 0:
+		return exitFailed, fmt.Errorf("no spec matches: nothing was run (--focus=%q, label filter %q)", s.focus, s.config.LabelFilter)
+	case s.config.DryRun:
+		return m.Run(), nil
+	}
+	return s.judge(ctx, m, selected)
+}
+
+// plan builds the spec tree, narrows it, and counts what is left.
+func (s *suite) plan() (int, error) {
+	s.config, _ = ginkgo.GinkgoConfiguration()
+	ginkgo.PreviewSpecs("") // builds the tree, so that IDs are known
+	if err := s.narrow(&s.config); err != nil {
+		return 0, err
+	}
+	selected := 0
+	for _, r := range ginkgo.PreviewSpecs("", s.config).SpecReports {
+		if _, ok := spec.Of(r.Labels()); ok && !r.State.Is(types.SpecStateSkipped) {
+			selected++
+		}
+	}
+	return selected, nil
+}
+
+// judge connects, prepares, runs the specs, and cleans up whatever happened.
+func (s *suite) judge(ctx context.Context, m *testing.M, selected int) (int, error) {
+	start := time.Now()
+	if s.image == "" {
+		return exitBadInput, errors.New("no image is named: pass --agent-image=REF, which all nodes can pull")
+	}
+	if err := s.connect(ctx); err != nil {
+		return exitBadInput, err
+	}
+	folder, err := s.folder(start)
+	if err != nil {
+		return exitBadInput, fmt.Errorf("folder for the results: %w", err)
+	}
+	log, err := os.Create(filepath.Join(folder, "run.log"))
+	if err != nil {
+		return exitBadInput, err
+	}
+	defer log.Close()
+	s.openLog(log)
+	s.say("%d specs on %s: Kubernetes %s, %d nodes; results in %s", selected, s.cluster.Config.Host, s.cluster.Version, len(s.cluster.Nodes), folder)
+	status, err := s.prepareAndRun(ctx, m, folder)
+	if cleanErr := s.stop(ctx); cleanErr != nil {
+		err = errors.Join(err, cleanErr)
+		status = max(status, exitFailed)
+	}
+	if s.report != nil {
+		fmt.Fprint(s.out, "\n"+s.report.Summary())
+		s.say("results in %s", folder)
+	}
+	return status, err
+}
+
+func (s *suite) prepareAndRun(ctx context.Context, m *testing.M, folder string) (int, error) {
+	if err := s.prepare(ctx, folder); err != nil {
+		if ctx.Err() != nil {
+			return exitInterrupted, errors.New("interrupted")
+		}
+		return exitBadInput, err
+	}
+	status := m.Run()
+	if s.report == nil {
+		return status, nil
+	}
+	if !s.report.Conformant {
+		return exitFailed, nil
+	}
+	return status, s.report.Write(folder)
+}
+
+// connect reaches the cluster and asks whether the run may do what it has to.
+func (s *suite) connect(ctx context.Context) error {
+	cluster.LogTo(io.Discard) // until there is a run.log
+	var err error
+	if s.access, err = cluster.ParseAccess(s.options.access); err != nil {
+		return err
+	}
+	if s.cluster, err = cluster.Connect(ctx, 15*time.Second); err != nil {
+		return err
+	}
+	cluster.AfterFlags()
+	return s.cluster.MayTest(ctx)
+}
+
+// openLog sends Ginkgo's and the e2e framework's output to run.log: what a person reads
+// is said here. With --ginkgo.v Ginkgo keeps the terminal.
+func (s *suite) openLog(log io.Writer) {
+	s.out = io.MultiWriter(os.Stdout, log)
+	ginkgo.GinkgoWriter.TeeTo(log)
+	cluster.LogTo(log)
+	if _, reporter := ginkgo.GinkgoConfiguration(); !reporter.Verbose && !reporter.VeryVerbose {
+		formatter.ColorableStdOut = log
+	}
+}
+
+// prepare makes the fleet and brings SCTP to the nodes, side by side.
+func (s *suite) prepare(ctx context.Context, folder string) error {
+	if left, err := s.cluster.Abandoned(ctx, false); err != nil {
+		return err
+	} else if len(left) > 0 {
+		s.say("removing what dead runs left: %s", strings.Join(left, ", "))
+		if err := s.cluster.DeleteNamespaces(ctx, left, 2*time.Minute); err != nil {
+			return err
+		}
+	}
+	seed := s.config.RandomSeed
+	id := fmt.Sprintf("%05x", rand.Uint32()&0xfffff)
+	if s.config.ParallelTotal > 1 && s.options.module != moduleNever {
+		return fmt.Errorf("--enable-module=%s needs a single process: enable the module first, then run in parallel", s.options.module)
+	}
+	done := s.timed("agents on every node")
+	loading := s.modules.begin(ctx, s, id)
+	var err error
+	s.run, err = lab.Start(ctx, s.cluster, lab.Options{
+		ID: id, Image: s.image, Artifacts: folder, Patience: s.patience, Process: s.config.ParallelProcess, Seed: seed,
+	})
+	if err == nil {
+		done()
+	}
+	return errors.Join(err, s.modules.finish(ctx, s, loading))
+}
+
+// stop removes the run from the cluster, with a context of its own: an interrupt must
+// not keep it from that.
+func (s *suite) stop(ctx context.Context) error {
+	if s.run == nil {
+		return nil
+	}
+	done := s.timed("removed everything")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
+	defer cancel()
+	if err := s.run.Stop(ctx); err != nil {
+		return fmt.Errorf("cleaning up: %w; `make clean-cluster` finishes it", err)
+	}
+	done()
+	return nil
+}
+
+func (s *suite) cleanCluster(ctx context.Context) (int, error) {
+	if err := s.connect(ctx); err != nil {
+		return exitBadInput, err
+	}
+	s.out = os.Stdout
+	left, err := s.cluster.Abandoned(ctx, s.force)
+	if err != nil {
+		return exitBadInput, err
+	}
+	if len(left) == 0 {
+		s.say("nothing to remove")
+		return exitOK, nil
+	}
+	s.say("removing %s", strings.Join(left, ", "))
+	if err := s.cluster.DeleteNamespaces(ctx, left, 5*time.Minute); err != nil {
+		return exitFailed, err
+	}
+	return exitOK, nil
+}
+
+// say writes a line for the person who watches.
+func (s *suite) say(format string, args ...any) {
+	fmt.Fprintf(s.out, " "+format+"\n", args...)
+}
+
+// timed begins a step; what it returns says that the step is done and how long it took.
+func (s *suite) timed(what string) func() {
+	start := time.Now()
+	return func() { s.say("%-58s %6.1fs", what, time.Since(start).Seconds()) }
+}
