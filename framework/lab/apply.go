@@ -22,11 +22,11 @@ import (
 
 // object is something a spec has applied.
 type object struct {
-	file   string
-	kind   string // Service or NetworkPolicy
-	name   string
-	real   string // namespace
-	delete func(context.Context, string, metav1.DeleteOptions) error
+	file      string
+	namespace string // as the spec calls it
+	kind      string // Service or NetworkPolicy
+	name      string
+	delete    func(context.Context, string, metav1.DeleteOptions) error
 }
 
 func isPolicy(o object) bool { return o.kind == "NetworkPolicy" }
@@ -45,8 +45,7 @@ func (l *Lab) Apply(ctx ginkgo.SpecContext, namespace, file string) {
 // the cluster takes to notice is for Expect to find out.
 func (l *Lab) Delete(ctx ginkgo.SpecContext, namespace, file string) {
 	ginkgo.GinkgoHelper()
-	real := l.run.namespaces[namespace]
-	err := l.withdraw(ctx, func(o object) bool { return o.file == file && o.real == real })
+	err := l.withdraw(ctx, func(o object) bool { return o.file == file && o.namespace == namespace })
 	if err != nil {
 		l.conclude(reach.GroundBroken, fmt.Sprintf("%s: could not delete manifests/%s in %s: %v", l.id, file, namespace, err))
 	}
@@ -65,7 +64,7 @@ func (l *Lab) apply(ctx context.Context, namespace, file string) error {
 	case *corev1.Service:
 		return l.applyService(ctx, namespace, real, file, o)
 	case *networkingv1.NetworkPolicy:
-		return l.applyPolicy(ctx, real, file, o)
+		return l.applyPolicy(ctx, namespace, real, file, o)
 	}
 	return unknownKind(o)
 }
@@ -74,7 +73,7 @@ func unknownKind(o runtime.Object) error {
 	return fmt.Errorf("a spec cannot apply a %T", o)
 }
 
-func (l *Lab) applyPolicy(ctx context.Context, real, file string, p *networkingv1.NetworkPolicy) error {
+func (l *Lab) applyPolicy(ctx context.Context, namespace, real, file string, p *networkingv1.NetworkPolicy) error {
 	l.run.mark(&p.ObjectMeta)
 	for i := range p.Spec.Ingress {
 		l.run.confine(p.Spec.Ingress[i].From)
@@ -86,7 +85,7 @@ func (l *Lab) applyPolicy(ctx context.Context, real, file string, p *networkingv
 	if _, err := api.Create(ctx, p, metav1.CreateOptions{}); err != nil {
 		return err
 	}
-	l.applied = append(l.applied, object{file, "NetworkPolicy", p.Name, real, api.Delete})
+	l.applied = append(l.applied, object{file, namespace, "NetworkPolicy", p.Name, api.Delete})
 	return nil
 }
 
@@ -115,7 +114,7 @@ func (l *Lab) applyService(ctx context.Context, namespace, real, file string, s 
 	if err != nil {
 		return err
 	}
-	l.applied = append(l.applied, object{file, "Service", s.Name, real, api.Delete})
+	l.applied = append(l.applied, object{file, namespace, "Service", s.Name, api.Delete})
 	behind := l.selected(namespace, made.Spec.Selector)
 	for _, p := range made.Spec.Ports {
 		if err := l.enlistService(made, p, behind); err != nil {
@@ -172,7 +171,7 @@ func (l *Lab) withdraw(ctx context.Context, chosen func(object) bool) error {
 			continue
 		}
 		if err := o.delete(ctx, o.name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
-			kept, failed = append(kept, o), fmt.Errorf("deleting %s %s/%s: %w", o.kind, o.real, o.name, err)
+			kept, failed = append(kept, o), fmt.Errorf("deleting %s %s/%s: %w", o.kind, o.namespace, o.name, err)
 		}
 	}
 	slices.Reverse(kept)

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/onsi/ginkgo/v2"
@@ -22,8 +21,10 @@ type Lab struct {
 	id       string // of the spec
 	families []reach.Family
 
+	mu      sync.Mutex
 	members []*member // in the order of the words
 	orders  map[*member]order
+	open    map[*member][]wire.Endpoint // listeners that are open
 	names   reach.Names
 	targets map[string]target // by the word of the server
 	applied []object
@@ -49,7 +50,8 @@ type target struct {
 func (r *Run) Deploy(ctx ginkgo.SpecContext, words ...string) *Lab {
 	ginkgo.GinkgoHelper()
 	l := &Lab{
-		run: r, id: specID(), families: r.Families(), orders: map[*member]order{}, targets: map[string]target{},
+		run: r, id: specID(), families: r.Families(), orders: map[*member]order{},
+		open: map[*member][]wire.Endpoint{}, targets: map[string]target{},
 		asked: map[pair]bool{}, controls: map[pair]bool{},
 	}
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) { l.leave(ctx) })
@@ -114,6 +116,9 @@ func (l *Lab) addServer(n reach.Name, t target) {
 	l.targets[n.Word] = t
 }
 
+// noSCTP are the errors with which a kernel without SCTP refuses a socket.
+var noSCTP = []string{"EPROTONOSUPPORT", "ESOCKTNOSUPPORT"}
+
 // equip gives an agent the labels and the listeners of its order. A node without SCTP
 // cannot listen; that is found out by asking, cell by cell, and not here.
 func (l *Lab) equip(ctx context.Context, m *member) error {
@@ -125,29 +130,28 @@ func (l *Lab) equip(ctx context.Context, m *member) error {
 	if err := l.run.fleet.label(ctx, m, labels); err != nil {
 		return err
 	}
-	for _, e := range l.endpoints(m) {
-		_, err := m.ask(ctx, wire.Request{Listen: &wire.Listen{Endpoint: e, Timers: listenTimers}})
-		if err != nil && !strings.Contains(err.Error(), "EPROTONOSUPPORT") {
-			return fmt.Errorf("listening on %s %s: %w", e.Proto, e.Addr, err)
-		}
-	}
-	return nil
-}
-
-// endpoints are the listeners of an agent's order, one for each family.
-func (l *Lab) endpoints(m *member) []wire.Endpoint {
-	var out []wire.Endpoint
-	for _, p := range l.orders[m].ports {
+	var open []wire.Endpoint
+	for _, p := range o.ports {
 		for _, f := range l.families {
-			out = append(out, wire.Endpoint{Proto: p.proto, Addr: netip.AddrPortFrom(m.addrs[f], p.number)})
+			e := wire.Endpoint{Proto: p.proto, Addr: netip.AddrPortFrom(m.addrs[f], p.number)}
+			reply, err := m.ask(ctx, wire.Request{Listen: &wire.Listen{Endpoint: e, Timers: listenTimers}})
+			switch {
+			case err == nil:
+				open = append(open, e)
+			case !slices.Contains(noSCTP, reply.Errno):
+				return fmt.Errorf("listening on %s %s: %w", e.Proto, e.Addr, err)
+			}
 		}
 	}
-	return out
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open[m] = open
+	return nil
 }
 
 // strip takes labels and listeners off again.
 func (l *Lab) strip(ctx context.Context, m *member) error {
-	for _, e := range l.endpoints(m) {
+	for _, e := range l.open[m] {
 		if _, err := m.ask(ctx, wire.Request{Close: &e}); err != nil {
 			return err
 		}

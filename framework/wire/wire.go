@@ -49,6 +49,7 @@ type Request struct {
 type Reply struct {
 	ID      uint64       `json:"id"`
 	Error   string       `json:"error,omitempty"`
+	Errno   string       `json:"errno,omitempty"` // symbolic, where Error came from a system call
 	Batch   *BatchReply  `json:"batch,omitempty"`
 	Records []Record     `json:"records,omitempty"`
 	Module  *ModuleReply `json:"module,omitempty"`
