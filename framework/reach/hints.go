@@ -22,15 +22,21 @@ var rules = []rule{
 		text:  say("the suite could not ask; this says nothing about the cluster's SCTP"),
 	},
 	{
-		holds: func(r Report, wrong []Place) bool { return leaks(wrong) && len(wrong) == denialsOf(r) },
-		text:  say("nothing is denied: the policy is not enforced for SCTP at all"),
+		holds: func(r Report, _ []Place) bool { return r.State == Intermittent },
+		text:  say("every path was as claimed in an earlier round: this comes and goes"),
+	},
+	{
+		holds: func(r Report, wrong []Place) bool { return leaks(wrong) && len(wrong) == denialsTo(r, anywhere) },
+		text:  say("nothing is denied: it looks as if there were no policy at all"),
 	},
 	{
 		holds: func(r Report, wrong []Place) bool {
-			return leaks(wrong) && len(wrong) < denialsOf(r) && same(wrong, func(p Place) int { return p.Column.Node })
+			node := wrong[0].Column.Node
+			there := func(n Name) bool { return n.Node == node }
+			return node != 0 && leaks(wrong) && same(wrong, columnNode) && len(wrong) == denialsTo(r, there) && len(wrong) < denialsTo(r, anywhere)
 		},
 		text: func(_ Report, wrong []Place) string {
-			return fmt.Sprintf("every leak leads to %s", wrong[0].Column.Word)
+			return fmt.Sprintf("nothing is denied to servers on the node of %s, while other nodes deny", wrong[0].Column.Word)
 		},
 	},
 	{
@@ -39,13 +45,13 @@ var rules = []rule{
 	},
 	{
 		holds: func(r Report, wrong []Place) bool {
-			return len(r.Results) > 1 && same(wrong, func(p Place) Family { return p.Family })
+			return distinct(r.Results, func(res Result) Family { return res.Family }) > 1 && same(wrong, family)
 		},
 		text: func(_ Report, wrong []Place) string { return fmt.Sprintf("only %s is affected", wrong[0].Family) },
 	},
-	{
+	{ // of one wrong path its own line tells where it begins and leads to
 		holds: func(r Report, wrong []Place) bool {
-			return several(r, func(m Matrix) int { return len(m.Rows) }) && same(wrong, func(p Place) string { return p.Row.Word })
+			return several(r, func(m Matrix) int { return len(m.Rows) }) && same(wrong, rowWord) && !same(wrong, columnWord)
 		},
 		text: func(_ Report, wrong []Place) string {
 			return fmt.Sprintf("every wrong path begins at %s", wrong[0].Row.Word)
@@ -53,14 +59,19 @@ var rules = []rule{
 	},
 	{
 		holds: func(r Report, wrong []Place) bool {
-			return !leaks(wrong) && several(r, func(m Matrix) int { return len(m.Columns) }) &&
-				same(wrong, func(p Place) string { return p.Column.Word })
+			return several(r, func(m Matrix) int { return len(m.Columns) }) && same(wrong, columnWord) && !same(wrong, rowWord)
 		},
 		text: func(_ Report, wrong []Place) string {
 			return fmt.Sprintf("every wrong path leads to %s", wrong[0].Column.Word)
 		},
 	},
 }
+
+// What places are compared by.
+func family(p Place) Family     { return p.Family }
+func rowWord(p Place) string    { return p.Row.Word }
+func columnWord(p Place) string { return p.Column.Word }
+func columnNode(p Place) int    { return p.Column.Node }
 
 // hints are the sentences of all rules that hold.
 func hints(r Report) []string {
@@ -116,7 +127,15 @@ func portOnly(r Report, wrong []Place) bool {
 }
 
 func same[T comparable](wrong []Place, key func(Place) T) bool {
-	return every(func(p Place) bool { return key(p) == key(wrong[0]) })(Report{}, wrong)
+	return distinct(wrong, key) == 1
+}
+
+func distinct[E any, T comparable](list []E, key func(E) T) int {
+	seen := map[T]bool{}
+	for _, e := range list {
+		seen[key(e)] = true
+	}
+	return len(seen)
 }
 
 // several says whether some matrix of r has more than one of what is counted, without
@@ -125,12 +144,15 @@ func several(r Report, size func(Matrix) int) bool {
 	return slices.ContainsFunc(r.Results, func(res Result) bool { return size(res.Matrix) > 1 })
 }
 
-func denialsOf(r Report) int {
+func anywhere(Name) bool { return true }
+
+// denialsTo counts the cells that expect a denial of some servers.
+func denialsTo(r Report, server func(Name) bool) int {
 	n := 0
 	for _, res := range r.Results {
 		for _, row := range res.Want {
-			for _, w := range row {
-				if w.Denies() {
+			for j, w := range row {
+				if w.Denies() && server(res.Columns[j]) {
 					n++
 				}
 			}

@@ -83,7 +83,7 @@ func fromClient(e Evidence) Finding {
 	}
 	switch o.Stage {
 	case wire.StageSocket:
-		return ended(o, socketOutcome[o.Errno], "by the client's host")
+		return ended(o, byKernel(o, socketOutcome), "by the client's host")
 	case wire.StageConnect:
 		return connecting(e)
 	case wire.StageSend, wire.StageEcho, wire.StageClose, wire.StageDone:
@@ -94,6 +94,15 @@ func fromClient(e Evidence) Finding {
 	default:
 		return broken(o.Stage, fmt.Sprintf("unknown stage %q", o.Stage))
 	}
+}
+
+// byKernel is what the error number means of a system call that ended a probe. Nobody
+// else's error number means anything.
+func byKernel(o wire.Observation, meaning map[string]Outcome) Outcome {
+	if o.Ender != wire.EndedByKernel {
+		return ""
+	}
+	return meaning[o.Errno]
 }
 
 // ended is the finding for a probe that came to an end before it was answered; who tells
@@ -112,12 +121,10 @@ func ended(o wire.Observation, outcome Outcome, who string) Finding {
 
 // connecting judges a probe that ended before it was connected.
 func connecting(e Evidence) Finding {
-	o, outcome := *e.Seen, errnoOutcome[e.Seen.Errno]
-	switch {
-	case o.Ender == wire.EndedByClock && e.Probe.Proto == wire.UDP:
+	o := *e.Seen
+	outcome := byKernel(o, errnoOutcome)
+	if o.Ender == wire.EndedByClock && e.Probe.Proto == wire.UDP {
 		outcome = Silent // UDP has no handshake that a kernel could give up
-	case o.Ender != wire.EndedByKernel:
-		outcome = ""
 	}
 	f := ended(o, outcome, "by the host that answered")
 	took, window := time.Duration(o.Connect)*time.Microsecond, e.Probe.Timers.InitWindow()
@@ -130,14 +137,16 @@ func connecting(e Evidence) Finding {
 
 // connected judges a probe that ended between the handshake and the last echo.
 func connected(o wire.Observation) Finding {
-	outcome := errnoOutcome[o.Errno]
+	outcome := byKernel(o, errnoOutcome)
 	switch {
-	case outcome == Unsupported:
-		outcome = Unreachable // a host that shook hands has SCTP, whatever the network says now
+	case o.Stage == wire.StageDone: // and yet not complete
+		outcome = ""
 	case o.Ender == wire.EndedByClock:
 		outcome = Silent
 	case o.Ender == wire.EndedByPeer:
 		outcome = Refused
+	case outcome == Unsupported:
+		outcome = Unreachable // a host that shook hands has SCTP, whatever the network says now
 	}
 	return ended(o, outcome, "")
 }

@@ -62,22 +62,23 @@ func Everything(names Names, families []Family, w Word) []Matrix {
 //
 // In a row, name@* stands for that client on every node; in a column, server@same:80 is
 // the one on the row's node, server@other:80 those on all other nodes, server@*:80 all.
+// A node without such a server leaves its cell unasked.
 func (t Table) Resolve(names Names, families []Family) ([]Matrix, error) {
 	var out []Matrix
 	for _, b := range t.Blocks {
-		if b.Family != "" && !slices.Contains(families, b.Family) {
-			continue // the claim is about a family that this cluster does not have
-		}
 		m, err := b.resolve(names)
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range families {
+		for _, f := range families { // a block about a family that this cluster lacks is left out
 			if b.Family == "" || b.Family == f {
 				m.Family = f
 				out = append(out, m)
 			}
 		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("the table speaks of no family that this cluster has (%v)", families)
 	}
 	return out, nil
 }
@@ -94,15 +95,11 @@ func (b Block) resolve(names Names) (Matrix, error) {
 			return m, fmt.Errorf("table line %d: %q is no client of this spec%s", r.Line, r.From, nearest(r.From, wordsOf(names.Clients)))
 		}
 		for _, client := range from {
-			m.Rows = append(m.Rows, client)
-			for i, w := range r.Words {
-				to := matching(b.Columns[i], client.Node, names.Servers)
-				if len(to) == 0 && !known(b.Columns[i], names.Servers) {
-					return m, fmt.Errorf("table line %d: %q is no server of this spec%s", b.Line, b.Columns[i], nearest(b.Columns[i], wordsOf(names.Servers)))
-				}
-				for _, server := range to {
-					want[cell{client, server}] = w
-				}
+			if !slices.Contains(m.Rows, client) {
+				m.Rows = append(m.Rows, client)
+			}
+			if err := b.claim(want, client, r, names.Servers); err != nil {
+				return m, err
 			}
 		}
 	}
@@ -111,6 +108,27 @@ func (b Block) resolve(names Names) (Matrix, error) {
 		return m, fmt.Errorf("table line %d: the block asks nothing", b.Line)
 	}
 	return m, nil
+}
+
+// claim writes down what a row says about one of its clients.
+func (b Block) claim(want map[cell]Word, client Name, r Row, servers []Name) error {
+	for i, w := range r.Words {
+		to := matching(b.Columns[i], client.Node, servers)
+		if len(to) == 0 && !known(b.Columns[i], servers) {
+			return fmt.Errorf("table line %d: %q is no server of this spec%s", b.Line, b.Columns[i], nearest(b.Columns[i], wordsOf(servers)))
+		}
+		for _, server := range to {
+			at := cell{client, server}
+			old, twice := want[at]
+			if twice && old != NotAsked && w != NotAsked {
+				return fmt.Errorf("table line %d: %s to %s is claimed twice", r.Line, client.Word, server.Word)
+			}
+			if !twice || w != NotAsked {
+				want[at] = w
+			}
+		}
+	}
+	return nil
 }
 
 // fill lays out the columns in the order of the spec's servers.
@@ -132,7 +150,8 @@ func (m *Matrix) fill(want map[cell]Word, servers []Name) {
 	}
 }
 
-// matching returns the names that a pattern means, seen from a node.
+// matching returns the names that a pattern means, seen from a node; from node 0, which is
+// nowhere, same and other mean nothing.
 func matching(pattern string, node int, among []Name) []Name {
 	head, place, tail := split(pattern)
 	var out []Name
@@ -151,7 +170,7 @@ func matching(pattern string, node int, among []Name) []Name {
 				continue
 			}
 		case "other":
-			if n.Node == node {
+			if node == 0 || n.Node == node {
 				continue
 			}
 		default:
@@ -167,7 +186,7 @@ func known(pattern string, among []Name) bool {
 	head, place, tail := split(pattern)
 	return slices.Contains([]string{"*", "same", "other"}, place) && slices.ContainsFunc(among, func(n Name) bool {
 		h, _, t := split(n.Word)
-		return h == head && t == tail
+		return h == head && t == tail && n.Node != 0
 	})
 }
 

@@ -2,7 +2,6 @@ package reach
 
 import (
 	"fmt"
-	"slices"
 
 	"sctp.test/framework/wire"
 )
@@ -22,7 +21,7 @@ func differences(way string, p wire.Probe, got []wire.Echo) []string {
 		}
 	}
 	if missing > 0 {
-		out = append(out, fmt.Sprintf("%d of %s missing on the way %s", missing, paths("message", len(p.Messages), missing), way))
+		out = append(out, fmt.Sprintf("%d of %s missing on the way %s", missing, of("message", len(p.Messages), missing), way))
 	}
 	if extra > 0 {
 		out = append(out, fmt.Sprintf("%s too many on the way %s", count(extra, "message"), way))
@@ -54,22 +53,20 @@ func pairUp(want, got []wire.Echo) (pairs []*wire.Echo, extra int) {
 	}
 	for i := range got {
 		g := &got[i]
-		switch free := places[g.Stream]; {
-		case len(free) == 0:
+		free := places[g.Stream]
+		if len(free) == 0 {
 			unplaced = append(unplaced, g)
-		default:
-			if *g != (wire.Echo{}) { // a hole that a server keeps for a datagram that did not come
-				pairs[free[0]] = g
-			}
-			places[g.Stream] = free[1:]
+			continue
 		}
+		if *g != (wire.Echo{}) { // a hole that a server keeps for a datagram that did not come
+			pairs[free[0]] = g
+		}
+		places[g.Stream] = free[1:]
 	}
-	for len(unplaced) > 0 {
-		i := slices.Index(pairs, nil)
-		if i < 0 {
-			break
+	for i := range pairs {
+		if pairs[i] == nil && len(unplaced) > 0 {
+			pairs[i], unplaced = unplaced[0], unplaced[1:]
 		}
-		pairs[i], unplaced = unplaced[0], unplaced[1:]
 	}
 	return pairs, len(unplaced)
 }

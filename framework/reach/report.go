@@ -96,6 +96,10 @@ func (r Report) Ground() Ground {
 	return ground
 }
 
+// fewFlaws are the flaws of one answer that are printed: of a thousand changed messages
+// the first few tell as much.
+const fewFlaws = 4
+
 // Text is the failure as a person reads it.
 func (r Report) Text() string {
 	var b strings.Builder
@@ -104,7 +108,7 @@ func (r Report) Text() string {
 	for _, res := range r.Results {
 		asked += res.Asked()
 	}
-	fmt.Fprintf(&b, "%s: %d of %s not as claimed (%s, %s in %s, %s)\n", r.ID, len(wrong), paths(asked, len(wrong)),
+	fmt.Fprintf(&b, "%s: %d of %s not as claimed (%s, %s in %s, %s)\n", r.ID, len(wrong), of("path", asked, len(wrong)),
 		strings.Join(families(wrong), " and "), count(r.Rounds, "round"), r.Took.Round(100*time.Millisecond), r.State)
 	for _, res := range r.Results {
 		if len(res.Wrong()) == 0 {
@@ -120,8 +124,11 @@ func (r Report) Text() string {
 	b.WriteString("\n")
 	for _, p := range wrong {
 		fmt.Fprintf(&b, "  %s: %s\n", p.Path, p.Reason)
-		for _, flaw := range p.Flaws {
+		for _, flaw := range p.Flaws[:min(len(p.Flaws), fewFlaws)] {
 			fmt.Fprintf(&b, "    %s\n", flaw)
+		}
+		if more := len(p.Flaws) - fewFlaws; more > 0 {
+			fmt.Fprintf(&b, "    and %d more\n", more)
 		}
 	}
 	for _, h := range hints(r) {
@@ -159,9 +166,9 @@ func (r Result) grid() string {
 func wanted(w Word, f Finding) string {
 	switch {
 	case f.Outcome == Answered && w == Word(Answered):
-		return "not as it was sent"
+		return "with flaws, see below"
 	case w.Denies() && slices.Contains(denials, f.Outcome) && !f.Connecting:
-		return fmt.Sprintf("want %s, but it connected", w)
+		return fmt.Sprintf("want %s, but the way is open", w)
 	default:
 		return "want " + string(w)
 	}
@@ -189,13 +196,13 @@ func align(rows [][]string) string {
 	return b.String()
 }
 
-// paths agrees with the verb that follows: "6 paths is" for one wrong of six.
-func paths(asked, wrong int) string {
+// of agrees with the verb that follows: "6 paths is" for one wrong of six.
+func of(noun string, asked, wrong int) string {
 	verb := "are"
 	if wrong == 1 {
 		verb = "is"
 	}
-	return count(asked, "path") + " " + verb
+	return count(asked, noun) + " " + verb
 }
 
 func count(n int, noun string) string {

@@ -36,11 +36,12 @@ type Row struct {
 }
 
 // Parse reads a table. A block is a line of columns and the rows below it; it ends at an
-// empty line or at a line "ipv4:" or "ipv6:", which says of which family the next speaks.
+// empty line or at a line "ipv4:" or "ipv6:", which says of which family the next block
+// speaks, and that one only.
 func Parse(text string) (Table, error) {
 	var t Table
 	var family Family
-	open := false
+	head, open := 0, false
 	for i, line := range strings.Split(text, "\n") {
 		fields := strings.Fields(line)
 		n := i + 1
@@ -48,10 +49,13 @@ func Parse(text string) (Table, error) {
 		case len(fields) == 0:
 			open = false
 		case len(fields) == 1 && (fields[0] == string(IPv4)+":" || fields[0] == string(IPv6)+":"):
-			family, open = Family(strings.TrimSuffix(fields[0], ":")), false
+			if head != 0 {
+				return Table{}, headOnly(head, family)
+			}
+			family, head, open = Family(strings.TrimSuffix(fields[0], ":")), n, false
 		case !open:
 			t.Blocks = append(t.Blocks, Block{Family: family, Line: n, Columns: fields})
-			open = true
+			family, head, open = "", 0, true
 		default:
 			b := &t.Blocks[len(t.Blocks)-1]
 			row, err := parseRow(n, fields, len(b.Columns))
@@ -60,6 +64,9 @@ func Parse(text string) (Table, error) {
 			}
 			b.Rows = append(b.Rows, row)
 		}
+	}
+	if head != 0 {
+		return Table{}, headOnly(head, family)
 	}
 	if len(t.Blocks) == 0 {
 		return Table{}, fmt.Errorf("the table is empty")
@@ -72,6 +79,10 @@ func Parse(text string) (Table, error) {
 	return t, nil
 }
 
+func headOnly(line int, family Family) error {
+	return fmt.Errorf("table line %d: %s: without a block", line, family)
+}
+
 func parseRow(line int, fields []string, columns int) (Row, error) {
 	if len(fields)-1 != columns {
 		return Row{}, fmt.Errorf("table line %d: %d columns need as many words after %q, not %d", line, columns, fields[0], len(fields)-1)
@@ -79,7 +90,7 @@ func parseRow(line int, fields []string, columns int) (Row, error) {
 	row := Row{Line: line, From: fields[0]}
 	for _, f := range fields[1:] {
 		if !slices.Contains(words, Word(f)) {
-			return Row{}, fmt.Errorf("table line %d: %q is no outcome%s", line, f, nearest(f, wordStrings()))
+			return Row{}, fmt.Errorf("table line %d: %q is no word for a cell%s", line, f, nearest(f, wordStrings()))
 		}
 		row.Words = append(row.Words, Word(f))
 	}
