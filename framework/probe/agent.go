@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sctp.test/framework/wire"
@@ -28,19 +29,21 @@ var ErrRestarted = errors.New("the agent has restarted and lost its state")
 
 // Agent is one agent. Its methods may be called from several goroutines.
 type Agent struct {
-	name string
-	ctx  context.Context // of the run: streams outlive the question that opened them
-	dial Dialer
+	name   string
+	ctx    context.Context // of the run: streams outlive the question that opened them
+	stop   context.CancelFunc
+	dial   Dialer
+	lastID atomic.Uint64
 
-	mu     sync.Mutex
+	turn   chan struct{} // full while somebody holds what follows: a lock that heeds deadlines
 	stream *stream
 	hello  *wire.Hello
-	lastID uint64
 }
 
 // New returns an agent that has not been spoken to. Streams end with ctx.
 func New(ctx context.Context, name string, dial Dialer) *Agent {
-	return &Agent{name: name, ctx: ctx, dial: dial}
+	ctx, stop := context.WithCancel(ctx)
+	return &Agent{name: name, ctx: ctx, stop: stop, dial: dial, turn: make(chan struct{}, 1)}
 }
 
 // Hello opens the stream if there is none and returns how the agent introduced itself.
@@ -71,25 +74,28 @@ func (a *Agent) ask(ctx context.Context, r wire.Request) (wire.Reply, error) {
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	a.mu.Lock()
-	a.lastID++
-	r.ID = a.lastID
-	a.mu.Unlock()
+	r.ID = a.lastID.Add(1)
 	line, err := json.Marshal(r)
 	if err != nil {
 		return wire.Reply{}, err
 	}
+	line = append(line, '\n')
 	answer := s.expect(r.ID)
 	defer s.forget(r.ID)
 	unsent := s.out
 	for {
 		select {
-		case unsent <- append(line, '\n'):
+		case unsent <- line:
 			unsent = nil
 		case reply := <-answer:
 			return reply, nil
 		case <-s.ended:
-			return wire.Reply{}, fmt.Errorf("the stream ended before the reply: %w", s.cause)
+			select {
+			case reply := <-answer: // it was the last one
+				return reply, nil
+			default:
+				return wire.Reply{}, fmt.Errorf("the stream ended before the reply: %w", s.cause)
+			}
 		case <-ctx.Done():
 			return wire.Reply{}, fmt.Errorf("no reply: %w", context.Cause(ctx))
 		}
@@ -98,8 +104,12 @@ func (a *Agent) ask(ctx context.Context, r wire.Request) (wire.Reply, error) {
 
 // open returns the living stream, or opens one and waits for the agent's hello.
 func (a *Agent) open(ctx context.Context) (*stream, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for another question to open the stream: %w", context.Cause(ctx))
+	}
 	if a.stream != nil {
 		select {
 		case <-a.stream.ended:
@@ -128,12 +138,12 @@ func (a *Agent) open(ctx context.Context) (*stream, error) {
 	return s, nil
 }
 
-// Close ends the stream.
+// Close ends the stream for good: whoever waits for a reply, or asks later, gets an error.
 func (a *Agent) Close() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.stop()
+	a.turn <- struct{}{} // free soon: without a context no stream opens
+	defer func() { <-a.turn }()
 	if a.stream != nil {
-		a.stream.stop()
 		<-a.stream.ended
 	}
 }
@@ -160,13 +170,18 @@ func start(ctx context.Context, dial Dialer) *stream {
 		greeted: make(chan struct{}), ended: make(chan struct{}),
 		waiting: map[uint64]chan wire.Reply{},
 	}
+	end := func(err error) {
+		_ = outW.CloseWithError(err)
+		_ = inR.CloseWithError(err)
+	}
+	// A dialer that does not heed its context must not hold up those who have ended it.
+	context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
 	go func() {
 		err := dial(ctx, inR, outW)
 		if err == nil {
 			err = io.EOF
 		}
-		_ = outW.CloseWithError(err)
-		_ = inR.CloseWithError(err)
+		end(err)
 	}()
 	go s.talk(inW)
 	go s.listen(outR)
@@ -210,6 +225,7 @@ func (s *stream) deliver(reply wire.Reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c, ok := s.waiting[reply.ID]; ok {
+		delete(s.waiting, reply.ID) // an agent that repeats itself must not fill the channel
 		c <- reply
 	}
 }
