@@ -87,7 +87,7 @@ var (
 	paces   = []Pace{Fast, Slow}
 
 	idForm    = regexp.MustCompile(`^([A-Z]{3})-\d{2}$`)
-	claimForm = regexp.MustCompile(`\b(MUST|MUST NOT|MAY)\b`)
+	claimForm = regexp.MustCompile(`\b(MUST|MAY)\b`)
 )
 
 // Chapter is the part of the catalogue that the ID belongs to, "" for a malformed ID.
@@ -127,6 +127,8 @@ func (c Case) Validate() error {
 		return fmt.Errorf("%s: the claim is not a sentence with MUST, MUST NOT or MAY: %q", c.ID, c.Claim)
 	case c.Source == "":
 		return fmt.Errorf("%s: the claim has no source", c.ID)
+	case strings.ContainsAny(c.Claim+c.Source, "|\n"):
+		return fmt.Errorf("%s: claim and source stand in a row of the catalogue: no line break and no | in them", c.ID)
 	}
 	for i, n := range c.Needs {
 		if !slices.Contains(needs, n) {

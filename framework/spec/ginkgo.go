@@ -16,14 +16,19 @@ var registry = map[string]registered{}
 type registered struct {
 	Case
 	text string
+	at   string // file and line of the It
 }
 
 func init() { ginkgo.AddTreeConstructionNodeArgsTransformer(transform) }
 
 // transform lets It take a Case: it becomes labels, a prefix of the text, and Serial
 // where the spec touches more than its namespaces. An It without exactly one complete
-// Case is an error of the tree, which stops the suite before it starts.
-func transform(node types.NodeType, _ ginkgo.Offset, text string, args []any) (string, []any, []error) {
+// Case is an error of the tree, which stops the suite before it starts. So is a focus or
+// a pending spec in the code: with one, specs would be left out without a word.
+func transform(node types.NodeType, offset ginkgo.Offset, text string, args []any) (string, []any, []error) {
+	if slices.Contains(args, any(ginkgo.Focus)) || slices.Contains(args, any(ginkgo.Pending)) {
+		return text, args, []error{fmt.Errorf("%q: neither focused nor pending: choose specs with --focus", text)}
+	}
 	var cases []Case
 	args = slices.DeleteFunc(slices.Clone(args), func(a any) bool {
 		c, ok := a.(Case)
@@ -45,10 +50,11 @@ func transform(node types.NodeType, _ ginkgo.Offset, text string, args []any) (s
 	if err := c.Validate(); err != nil {
 		return text, args, []error{err}
 	}
-	if before, ok := registry[c.ID]; ok && before.text != text {
-		return text, args, []error{fmt.Errorf("%s stands for two specs: %q and %q", c.ID, before.text, text)}
+	now := registered{c, text, types.NewCodeLocation(int(offset)).String()}
+	if before, ok := registry[c.ID]; ok && (before.text != text || before.at != now.at) {
+		return text, args, []error{fmt.Errorf("%s stands for two specs: %q at %s and %q at %s", c.ID, before.text, before.at, text, now.at)}
 	}
-	registry[c.ID] = registered{c, text}
+	registry[c.ID] = now
 	args = append(args, ginkgo.Label(c.Labels()...))
 	if c.Effect != Namespace {
 		args = append(args, ginkgo.Serial)
