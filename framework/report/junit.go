@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/xml"
 	"fmt"
+	"strings"
 
 	"sctp.test/framework/spec"
 )
@@ -54,7 +55,7 @@ func (r Report) junit() ([]byte, error) {
 			Name: s.ID + " " + s.Text, Class: "sctp." + s.Chapter, Time: seconds(s.Seconds),
 			Properties: []junitProperty{{"id", s.ID}, {"level", string(s.Level)}, {"verdict", string(s.Verdict)}, {"claim", s.Claim}, {"source", s.Source}},
 		}
-		text := &junitText{Message: FirstLine(s.Reason), Type: string(s.Verdict), Text: s.Reason}
+		text := &junitText{Message: FirstLine(s.Reason), Type: string(s.Verdict), Text: printable(s.Reason)}
 		switch s.Verdict {
 		case spec.Fail:
 			c.Failure = text
@@ -78,6 +79,17 @@ func (e Environment) properties() []junitProperty {
 		out = append(out, junitProperty{"node " + n.Name, fmt.Sprintf("kernel %s, %s, %s, SCTP before the run: %s", n.Kernel, n.OS, n.Runtime, n.Before)})
 	}
 	return out
+}
+
+// printable replaces what XML has no way to say, such as the escape sequences of
+// terminals. encoding/xml does so in attributes, but not in CDATA.
+func printable(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c == '\t' || c == '\n' || c == '\r' || c >= 0x20 && c != 0xFFFE && c != 0xFFFF {
+			return c
+		}
+		return '\uFFFD'
+	}, text)
 }
 
 func seconds(s float64) string { return fmt.Sprintf("%.3f", s) }

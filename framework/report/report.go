@@ -6,6 +6,7 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,8 +26,8 @@ type Report struct {
 	Run         string      `json:"run"`
 	Started     time.Time   `json:"started"`
 	Seconds     float64     `json:"seconds"`
-	Conformant  bool        `json:"conformant"` // as far as was asked
-	Interrupted bool        `json:"interrupted,omitempty"`
+	Conformant  bool        `json:"conformant"`            // as far as was asked
+	Interrupted bool        `json:"interrupted,omitempty"` // specs that were asked for were not run to their end
 	Environment Environment `json:"environment"`
 	Specs       []Result    `json:"specs"`
 	Reproduce   string      `json:"reproduce"`
@@ -68,14 +69,17 @@ func New(run string, g types.Report, env Environment, reproduce string) Report {
 	r := Report{
 		APIVersion: "sctp.test/v1", Kind: "ConformanceReport",
 		Run: run, Started: g.StartTime.UTC(), Seconds: g.RunTime.Seconds(),
-		Environment: env, Reproduce: reproduce,
+		Environment: env, Reproduce: reproduce, Specs: []Result{},
 	}
+	r.Interrupted = len(g.SpecialSuiteFailureReasons) > 0
 	for _, s := range g.SpecReports {
 		r.Interrupted = r.Interrupted || s.State.Is(types.SpecStateInterrupted)
 		if result, ok := Of(s); ok {
 			r.Specs = append(r.Specs, result)
 		}
 	}
+	// What Ginkgo left out after an interrupt or a first failure looks like what a filter did.
+	r.Interrupted = r.Interrupted || len(r.Specs) < g.PreRunStats.SpecsThatWillRun
 	slices.SortFunc(r.Specs, func(a, b Result) int { return strings.Compare(a.ID, b.ID) })
 	r.Conformant = r.conformant()
 	return r
@@ -99,81 +103,63 @@ func Of(s types.SpecReport) (result Result, ok bool) {
 	case s.State.Is(types.SpecStateSkipped) && s.Failure.Message != "":
 		result.Verdict = spec.NotApplicable
 	case s.State.Is(types.SpecStateFailed):
-		result.Verdict = spec.Fail
-		for _, e := range s.ReportEntries {
-			if e.Name == spec.VerdictEntry {
-				result.Verdict = spec.Verdict(e.StringRepresentation())
-			}
-		}
+		result.Verdict = failed(c.Level, s.ReportEntries)
 	case s.State.Is(types.SpecStateFailureStates):
 		result.Verdict = spec.Error
 		result.Reason = strings.TrimSpace(fmt.Sprintf("%s: %s %s", s.State, s.Failure.Message, s.Failure.ForwardedPanic))
-	default: // pending, or left out by a filter
+	default: // left out by a filter
 		return Result{}, false
 	}
+	for _, f := range s.AdditionalFailures {
+		result.Reason += "\n\nand then: " + strings.TrimSpace(f.Failure.Message)
+	}
 	return result, true
+}
+
+// failed is which of the verdicts of a failure the spec has asked for. What it cannot have
+// meant is an error, so that no slip of ours counts as anything better.
+func failed(level spec.Level, entries types.ReportEntries) spec.Verdict {
+	verdict := spec.Fail
+	for _, e := range entries {
+		if e.Name == spec.VerdictEntry {
+			verdict = spec.Verdict(e.StringRepresentation())
+		}
+	}
+	switch {
+	case !slices.Contains(bad, verdict):
+		return spec.Error
+	case verdict == spec.Fail && level == spec.SelfCheck:
+		return spec.Error // of kernel or agent: not the cluster's fault
+	case verdict == spec.Fail && level == spec.Informational:
+		return spec.Informed
+	}
+	return verdict
 }
 
 // bad are the verdicts that make a run exit with status 1.
 var bad = []spec.Verdict{spec.Fail, spec.Error, spec.Inconclusive}
 
-// conformant: nothing bad, and each chapter with core claims that was asked for has one
-// that was judged.
+// conformant: no core claim failed, everything could be judged, and each chapter with core
+// claims that was asked for has one that was.
 func (r Report) conformant() bool {
-	asked, judged := map[string]bool{}, map[string]bool{}
 	for _, s := range r.Specs {
-		if slices.Contains(bad, s.Verdict) {
+		if slices.Contains(bad, s.Verdict) && (s.Verdict != spec.Fail || s.Level == spec.Core) {
 			return false
 		}
+	}
+	return len(r.Specs) > 0 && !r.Interrupted && len(r.unjudged()) == 0
+}
+
+// unjudged are the chapters with core claims of which none passed.
+func (r Report) unjudged() []string {
+	passed := map[string]bool{}
+	for _, s := range r.Specs {
 		if s.Level == spec.Core {
-			asked[s.Chapter] = true
-			judged[s.Chapter] = judged[s.Chapter] || s.Verdict == spec.Pass
+			passed[s.Chapter] = passed[s.Chapter] || s.Verdict == spec.Pass
 		}
 	}
-	for chapter := range asked {
-		if !judged[chapter] {
-			return false
-		}
-	}
-	return len(r.Specs) > 0 && !r.Interrupted
-}
-
-// Summary is the last lines a person reads: counts, and what is not as it should be.
-func (r Report) Summary() string {
-	var b strings.Builder
-	var counts []string
-	for _, v := range []spec.Verdict{spec.Pass, spec.Fail, spec.Error, spec.Inconclusive, spec.KnownLimitation, spec.Informed, spec.NotApplicable} {
-		n := 0
-		for _, s := range r.Specs {
-			if s.Verdict == v {
-				n++
-			}
-		}
-		if n > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", n, v))
-		}
-	}
-	fmt.Fprintf(&b, "%d specs in %.0fs: %s\n", len(r.Specs), r.Seconds, strings.Join(counts, ", "))
-	for _, s := range r.Specs {
-		if slices.Contains(bad, s.Verdict) {
-			fmt.Fprintf(&b, "  %-14s %s\n", s.Verdict, FirstLine(s.Reason))
-		}
-	}
-	switch {
-	case r.Interrupted:
-		b.WriteString("interrupted: nothing can be said of the cluster\n")
-	case r.Conformant:
-		b.WriteString("conformant, as far as was asked\n")
-	default:
-		b.WriteString("not conformant\n")
-	}
-	return b.String()
-}
-
-// FirstLine is the line of a failure that names the cause.
-func FirstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return line
+	maps.DeleteFunc(passed, func(_ string, ok bool) bool { return ok })
+	return slices.Sorted(maps.Keys(passed))
 }
 
 // Write puts report.yaml and junit.xml into a folder.

@@ -1,0 +1,109 @@
+package report
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"sctp.test/framework/spec"
+)
+
+func result(id string, level spec.Level, v spec.Verdict, reason string) Result {
+	c := spec.Case{ID: id}
+	return Result{ID: id, Text: "does it", Chapter: c.Chapter(), Level: level, Verdict: v, Reason: reason, Seconds: 1.5, Claim: "It MUST.", Source: "here"}
+}
+
+// made is a report of these results, with all that New would work out.
+func made(specs ...Result) Report {
+	r := Report{
+		APIVersion: "sctp.test/v1", Kind: "ConformanceReport", Run: "1a2b3",
+		Started: time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC), Seconds: 83.4, Specs: specs, Reproduce: "make e2e",
+		Environment: Environment{
+			Kubernetes: "v1.37.2", Families: []string{"ipv4", "ipv6"}, Image: "registry/agent", Module: "as found",
+			Nodes: []Node{{Name: "a", Kernel: "6.12", OS: "Debian", Runtime: "containerd://2", Before: "on"}},
+		},
+	}
+	r.Conformant = r.conformant()
+	return r
+}
+
+func TestSummaryAndConformance(t *testing.T) {
+	tests := []struct {
+		name  string
+		specs []Result
+		want  string
+	}{
+		{"all well", []Result{
+			result("POD-01", spec.Core, spec.Pass, ""), result("POD-02", spec.Core, spec.NotApplicable, "one node"),
+			result("POL-03", spec.Core, spec.Pass, ""), result("POL-04", spec.Core, spec.KnownLimitation, "see there"),
+			result("PRF-01", spec.Informational, spec.Informed, ""),
+		}, "5 specs in 83s: 2 pass, 1 known-limitation, 1 informational, 1 not-applicable\nconformant, as far as was asked\n"},
+		{"one spec", []Result{result("POD-01", spec.Core, spec.Pass, "")},
+			"1 spec in 83s: 1 pass\nconformant, as far as was asked\n"},
+		{"nothing", nil,
+			"0 specs in 83s: \nnot conformant: no spec was judged\n"},
+		{"each trouble", []Result{
+			result("POD-01", spec.Core, spec.Pass, ""), result("POL-03", spec.Core, spec.Fail, "POL-03: 1 of 6 paths is not as claimed\n\n  table\n"),
+			result("POL-05", spec.Core, spec.Inconclusive, "\nthe denials are not proven\nmore"), result("SVC-01", spec.Extended, spec.Error, ""),
+		}, `4 specs in 83s: 1 pass, 1 fail, 1 error, 1 inconclusive
+  fail           POL-03: 1 of 6 paths is not as claimed
+  inconclusive   POL-05: the denials are not proven
+  error          SVC-01: 
+not conformant: no core claim passed of policy
+`},
+		{"a core claim failed", []Result{result("POD-01", spec.Core, spec.Pass, ""), result("POD-02", spec.Core, spec.Fail, "no")},
+			"2 specs in 83s: 1 pass, 1 fail\n  fail           POD-02: no\nnot conformant\n"},
+		{"an extended claim failed", []Result{result("POD-01", spec.Core, spec.Pass, ""), result("POD-02", spec.Extended, spec.Fail, "no")},
+			"2 specs in 83s: 1 pass, 1 fail\n  fail           POD-02: no\nconformant, as far as was asked: no core claim failed\n"},
+		{"an extended claim could not be judged", []Result{result("POD-01", spec.Core, spec.Pass, ""), result("POD-02", spec.Extended, spec.Inconclusive, "no")},
+			"2 specs in 83s: 1 pass, 1 inconclusive\n  inconclusive   POD-02: no\nnot conformant\n"},
+		{"a chapter that could not apply", []Result{result("POD-01", spec.Core, spec.Pass, ""), result("POL-03", spec.Core, spec.NotApplicable, "no")},
+			"2 specs in 83s: 1 pass, 1 not-applicable\nnot conformant: no core claim passed of policy\n"},
+		{"only extended claims were asked", []Result{result("POL-03", spec.Extended, spec.NotApplicable, "no")},
+			"1 spec in 83s: 1 not-applicable\nconformant, as far as was asked\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := made(tt.specs...).Summary(); got != tt.want {
+				t.Errorf("the summary is\n%s\nwant\n%s", got, tt.want)
+			}
+		})
+	}
+	r := made(result("POD-01", spec.Core, spec.Pass, ""))
+	r.Interrupted = true
+	if want := "1 spec in 83s: 1 pass\ninterrupted: nothing can be said of the cluster\n"; r.Summary() != want || r.conformant() {
+		t.Errorf("interrupted, the summary is\n%s", r.Summary())
+	}
+}
+
+func TestWriteAndReadBack(t *testing.T) {
+	r := made(
+		result("POD-01", spec.Core, spec.Pass, ""),
+		result("POL-03", spec.Core, spec.Fail, "POL-03: a table\n\n\t  x/a:  y \n  - \"quoted\": #no\x1b[31mred\x1b[0m \u2713\n"),
+	)
+	folder := t.TempDir()
+	if err := r.Write(folder); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(folder, "report.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Report
+	if err := yaml.UnmarshalStrict(raw, &back); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(back, r) {
+		t.Errorf("read back\n%+v\nwritten\n%+v", back, r)
+	}
+	if _, err := os.Stat(filepath.Join(folder, "junit.xml")); err != nil {
+		t.Error(err)
+	}
+	if err := r.Write(filepath.Join(folder, "none")); err == nil {
+		t.Error("no error although the folder does not exist")
+	}
+}
