@@ -1,0 +1,184 @@
+package wire
+
+import (
+	"encoding/json"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+var (
+	server = Identity{UID: "3c1f", Namespace: "sctp-x", Pod: "server", Node: "node-a"}
+	at4    = netip.MustParseAddrPort("10.244.2.4:80")
+	at6    = netip.MustParseAddrPort("[fd00:244:2::4]:80")
+	from   = netip.MustParseAddrPort("10.244.1.6:40321")
+	short  = Timers{RTOInitial: 150, RTOMin: 100, RTOMax: 300, MaxInitTimeout: 300, MaxInits: 5, AssocMaxRetran: 6}
+)
+
+const shortLine = `{"rto_initial":150,"rto_min":100,"rto_max":300,"max_init_timeo":300,"max_inits":5,"assoc_maxrxt":6}`
+
+// lines are what the suite and the agents write. Agents of another build must
+// understand them: a change here needs another Version.
+var lines = []struct {
+	name  string
+	value any
+	line  string
+}{
+	{
+		"hello",
+		Hello{Version: 1, Boot: "b7", Server: server, Addrs: []netip.Addr{at4.Addr(), at6.Addr()}, Kernel: "6.1.0"},
+		`{"version":1,"boot":"b7","server":{"uid":"3c1f","ns":"sctp-x","pod":"server","node":"node-a"},"addrs":["10.244.2.4","fd00:244:2::4"],"kernel":"6.1.0"}`,
+	},
+	{
+		"listen",
+		Request{ID: 1, Listen: &Listen{Endpoint{SCTP, at6}, short}},
+		`{"id":1,"listen":{"proto":"sctp","addr":"[fd00:244:2::4]:80","timers":` + shortLine + `}}`,
+	},
+	{"close", Request{ID: 2, Close: &Endpoint{TCP, at4}}, `{"id":2,"close":{"proto":"tcp","addr":"10.244.2.4:80"}}`},
+	{
+		"batch",
+		Request{ID: 3, Batch: &Batch{[]Probe{{
+			Proto: SCTP, Local: from.Addr(), Target: at4, Nonce: "7f3a09", Timers: short, Patience: 8000,
+			Messages: []Message{{Size: 1}, {Size: 1400, Stream: 1, PPID: 46}},
+		}}}},
+		`{"id":3,"batch":{"probes":[{"proto":"sctp","local":"10.244.1.6","target":"10.244.2.4:80","nonce":"7f3a09","timers":` + shortLine +
+			`,"messages":[{"size":1},{"size":1400,"stream":1,"ppid":46}],"patience":8000}]}}`,
+	},
+	{"records", Request{ID: 4, Records: &Records{[]string{"7f3a09"}}}, `{"id":4,"records":{"nonces":["7f3a09"]}}`},
+	{"module, looking only", Request{ID: 5, Module: &Module{}}, `{"id":5,"module":{}}`},
+	{"module", Request{ID: 6, Module: &Module{Open: true}}, `{"id":6,"module":{"open":true}}`},
+	{"state", Request{ID: 7, State: &State{}}, `{"id":7,"state":{}}`},
+
+	{"done", Reply{ID: 1}, `{"id":1}`},
+	{
+		"error", Reply{ID: 2, Error: "listen: address already in use", Errno: "EADDRINUSE"},
+		`{"id":2,"error":"listen: address already in use","errno":"EADDRINUSE"}`,
+	},
+	{
+		"a silent probe",
+		Reply{ID: 3, Batch: &BatchReply{
+			Observations: []Observation{{
+				Nonce: "7f3a09", Stage: StageConnect, Ender: EndedByKernel, Errno: "ETIMEDOUT", Detail: "connect", Local: from, Connect: 1_650_000, Total: 1_650_100,
+			}},
+			Counters: Counters{T1InitExpireds: 6, OutSCTPPacks: 6},
+		}},
+		`{"id":3,"batch":{"observations":[{"nonce":"7f3a09","stage":"connect","ender":"kernel","errno":"ETIMEDOUT","detail":"connect",` +
+			`"local":"10.244.1.6:40321","connect_us":1650000,"total_us":1650100}],"counters":{"SctpOutSCTPPacks":6,"SctpT1InitExpireds":6}}}`,
+	},
+	{
+		"an answered probe",
+		Reply{ID: 4, Batch: &BatchReply{Observations: []Observation{{
+			Nonce: "7f3a09", Stage: StageDone, Local: from, Connect: 900, Total: 41_000,
+			Greeting: &Greeting{Nonce: "7f3a09", Server: server, Peer: from},
+			Echoes:   []Echo{{Size: 1, Digest: "00ff"}, {Size: 1400, Digest: "ff00", Stream: 1, PPID: 46}},
+			Assoc:    &Assoc{InStreams: 10, OutStreams: 9, FragPoint: 1400, SRTT: 1, Retrans: 2},
+		}}}},
+		`{"id":4,"batch":{"observations":[{"nonce":"7f3a09","stage":"done","local":"10.244.1.6:40321","connect_us":900,"total_us":41000,` +
+			`"greeting":{"nonce":"7f3a09","server":{"uid":"3c1f","ns":"sctp-x","pod":"server","node":"node-a"},"peer":"10.244.1.6:40321"},` +
+			`"echoes":[{"size":1,"digest":"00ff"},{"size":1400,"digest":"ff00","stream":1,"ppid":46}],` +
+			`"assoc":{"in_streams":10,"out_streams":9,"frag_point":1400,"srtt_ms":1,"retrans":2}}],"counters":null}}`,
+	},
+	{
+		"a record",
+		Reply{ID: 5, Records: []Record{{Nonce: "7f3a09", Proto: UDP, Local: at4, Peer: from, Messages: []Echo{{Size: 1, Digest: "00ff"}}}}},
+		`{"id":5,"records":[{"nonce":"7f3a09","proto":"udp","local":"10.244.2.4:80","peer":"10.244.1.6:40321","messages":[{"size":1,"digest":"00ff"}]}]}`,
+	},
+	{
+		"the module",
+		Reply{ID: 6, Module: &ModuleReply{
+			Kernel: "6.1.0", BootID: "b", Loaded: []string{"sctp 430080"}, Protocols: []string{"SCTPv6", "SCTP"},
+			Opens: []Open{{Family: "ipv4", Type: "stream"}, {Family: "ipv6", Type: "seqpacket", Errno: "EPROTONOSUPPORT"}},
+		}},
+		`{"id":6,"module":{"kernel":"6.1.0","boot_id":"b","loaded":["sctp 430080"],"protocols":["SCTPv6","SCTP"],` +
+			`"opens":[{"family":"ipv4","type":"stream"},{"family":"ipv6","type":"seqpacket","errno":"EPROTONOSUPPORT"}]}}`,
+	},
+	{
+		"the state",
+		Reply{ID: 7, State: &StateReply{Counters: Counters{CurrEstab: 1}, Listeners: []Endpoint{{SCTP, at4}}}},
+		`{"id":7,"state":{"counters":{"SctpCurrEstab":1},"listeners":[{"proto":"sctp","addr":"10.244.2.4:80"}]}}`,
+	},
+}
+
+func TestLines(t *testing.T) {
+	for _, c := range lines {
+		b, err := json.Marshal(c.value)
+		if err != nil || string(b) != c.line {
+			t.Errorf("%s is written as\n%s, %v, want\n%s", c.name, b, err, c.line)
+		}
+		back := reflect.New(reflect.TypeOf(c.value))
+		if err := json.Unmarshal([]byte(c.line), back.Interface()); err != nil || !reflect.DeepEqual(back.Elem().Interface(), c.value) {
+			t.Errorf("%s is read as %+v, %v", c.name, back.Elem(), err)
+		}
+	}
+}
+
+// Every question and every reply stands in lines, so that a new one cannot be forgotten.
+func TestLinesAreComplete(t *testing.T) {
+	var all strings.Builder
+	for _, c := range lines {
+		all.WriteString(c.line)
+	}
+	for _, typ := range []reflect.Type{
+		reflect.TypeFor[Hello](), reflect.TypeFor[Request](), reflect.TypeFor[Reply](), reflect.TypeFor[Observation](),
+		reflect.TypeFor[Probe](), reflect.TypeFor[Timers](), reflect.TypeFor[Record](), reflect.TypeFor[Echo](), reflect.TypeFor[Assoc](),
+	} {
+		for i := range typ.NumField() {
+			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			if name == "" || !strings.Contains(all.String(), `"`+name+`":`) {
+				t.Errorf("%s.%s stands in no line", typ.Name(), typ.Field(i).Name)
+			}
+		}
+	}
+}
+
+// What does not know a field ignores it; what breaks a line is an error, not a zero.
+func TestStrangeLines(t *testing.T) {
+	for line, ok := range map[string]bool{
+		`{"id":1,"later":{"x":1}}`: true,
+		`{}`:                       true,
+		`{"id":-1}`:                false,
+		`{"id":"1"}`:               false,
+		`{"id":1,"batch":[]}`:      false,
+		`{"id":1,"batch":{"observations":[{"local":"10.244.1.6"}]}}`: false,
+		`{"id":1,"batch":{"observations":[{"nonce":"7f`:              false,
+		`[]`: false,
+		``:   false,
+	} {
+		var r Reply
+		if err := json.Unmarshal([]byte(line), &r); (err == nil) != ok {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+}
+
+func FuzzHello(f *testing.F)   { fuzz[Hello](f) }
+func FuzzRequest(f *testing.F) { fuzz[Request](f) }
+func FuzzReply(f *testing.F)   { fuzz[Reply](f) }
+
+// fuzz: a line that can be read can be written, and then reads the same.
+func fuzz[T any](f *testing.F) {
+	for _, c := range lines {
+		f.Add([]byte(c.line))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		var first, second T
+		if json.Unmarshal(line, &first) != nil {
+			return
+		}
+		b, err := json.Marshal(first)
+		if err != nil {
+			t.Fatalf("read but not written again: %v", err)
+		}
+		if strings.ContainsAny(string(b), "\r\n") {
+			t.Errorf("written as more than one line: %q", b)
+		}
+		if err := json.Unmarshal(b, &second); err != nil {
+			t.Fatalf("written but not read again: %v\n%s", err, b)
+		}
+		again, err := json.Marshal(second)
+		if err != nil || string(again) != string(b) {
+			t.Errorf("written as\n%s\nand then as\n%s, %v", b, again, err)
+		}
+	})
+}
