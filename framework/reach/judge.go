@@ -148,7 +148,11 @@ func connected(o wire.Observation) Finding {
 	case outcome == Unsupported:
 		outcome = Unreachable // a host that shook hands has SCTP, whatever the network says now
 	}
-	return ended(o, outcome, "")
+	f := ended(o, outcome, "")
+	if f.Outcome != Broken {
+		f.Reason = "connected, then " + f.Reason
+	}
+	return f
 }
 
 // complete says whether the nonce and every message came back.
@@ -215,9 +219,9 @@ func broken(stage wire.Stage, reason string) Finding {
 }
 
 func endText(o wire.Observation) string {
-	text := o.Errno
-	if text == "" {
-		text = "end by the " + orElse(string(o.Ender), "unknown")
+	text := orElse(o.Errno, "end without a reason")
+	if o.Errno == "" && o.Ender != "" {
+		text = "end by the " + string(o.Ender)
 	}
 	text += fmt.Sprintf(" at stage %s after %s", o.Stage, round(o.Total))
 	if o.Detail != "" {

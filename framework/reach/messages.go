@@ -2,6 +2,7 @@ package reach
 
 import (
 	"fmt"
+	"strings"
 
 	"sctp.test/framework/wire"
 )
@@ -17,7 +18,7 @@ func differences(way string, p wire.Probe, got []wire.Echo) []string {
 		case found == nil:
 			missing++
 		case *found != want:
-			out = append(out, fmt.Sprintf("message %d changed on the way %s: %s instead of %s", i, way, describe(*found), describe(want)))
+			out = append(out, fmt.Sprintf("message %d changed on the way %s: %s", i, way, changes(want, *found)))
 		}
 	}
 	if missing > 0 {
@@ -71,6 +72,17 @@ func pairUp(want, got []wire.Echo) (pairs []*wire.Echo, extra int) {
 	return pairs, len(unplaced)
 }
 
-func describe(e wire.Echo) string {
-	return fmt.Sprintf("%d bytes, digest %s, stream %d, PPID %d", e.Size, e.Digest, e.Stream, e.PPID)
+// changes tells in what two messages differ, for people.
+func changes(want, got wire.Echo) string {
+	var out []string
+	note := func(what string, got, want any) {
+		if got != want {
+			out = append(out, fmt.Sprintf("%s %v instead of %v", what, got, want))
+		}
+	}
+	note("size", got.Size, want.Size)
+	note("digest", got.Digest, want.Digest)
+	note("stream", got.Stream, want.Stream)
+	note("PPID", got.PPID, want.PPID)
+	return strings.Join(out, ", ")
 }

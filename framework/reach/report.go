@@ -174,7 +174,7 @@ func wanted(w Word, f Finding) string {
 	}
 }
 
-// align lays out rows in columns, indented by two.
+// align lays out rows in columns, two spaces before and between them.
 func align(rows [][]string) string {
 	var width []int
 	for _, row := range rows {
@@ -187,9 +187,9 @@ func align(rows [][]string) string {
 	}
 	var b strings.Builder
 	for _, row := range rows {
-		line := " "
+		line := "  "
 		for j, text := range row {
-			line += fmt.Sprintf(" %-*s", width[j]+2, text)
+			line += fmt.Sprintf("%-*s  ", width[j], text)
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}

@@ -85,7 +85,7 @@ func headOnly(line int, family Family) error {
 
 func parseRow(line int, fields []string, columns int) (Row, error) {
 	if len(fields)-1 != columns {
-		return Row{}, fmt.Errorf("table line %d: %d columns need as many words after %q, not %d", line, columns, fields[0], len(fields)-1)
+		return Row{}, fmt.Errorf("table line %d: %q is followed by %s for %s", line, fields[0], count(len(fields)-1, "word"), count(columns, "column"))
 	}
 	row := Row{Line: line, From: fields[0]}
 	for _, f := range fields[1:] {

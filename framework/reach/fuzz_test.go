@@ -1,0 +1,56 @@
+package reach
+
+import (
+	"encoding/json"
+	"testing"
+
+	"sctp.test/framework/wire"
+)
+
+// FuzzJudge: whatever an agent or a damaged file says, the judge does not fall over, and
+// a denial is never proven by less than it takes.
+func FuzzJudge(f *testing.F) {
+	for _, happen := range events {
+		line, err := json.Marshal(evidence(wire.SCTP, happen))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		var e Evidence
+		if json.Unmarshal(line, &e) != nil || !sane(e.Probe) {
+			return
+		}
+		found := Judge(e)
+		if found.Outcome == "" || found.Reason == "" {
+			t.Errorf("no outcome or no reason: %+v", found)
+		}
+		if Denied.Admits(found) {
+			connecting := e.Seen != nil && e.Seen.Nonce == e.Probe.Nonce && e.Seen.Stage == wire.StageConnect
+			if !connecting || len(e.Records) > 0 || e.Trouble != "" || e.Seen.Ender == wire.EndedByAgent || e.Seen.Ender == wire.EndedByPeer {
+				t.Errorf("not proven, and yet denied: %+v", e)
+			}
+		}
+		if Word(Answered).Admits(found) {
+			if e.Seen == nil || e.Seen.Greeting == nil || e.Seen.Greeting.Nonce != e.Probe.Nonce || len(e.Records) == 0 || e.Trouble != "" {
+				t.Errorf("without two witnesses, and yet answered: %+v", e)
+			}
+		}
+		_ = CheckInits([]Evidence{e}, nil)
+		_ = report(Result{
+			Matrix: Matrix{IPv4, allNamed("x/client"), allNamed("x/server:80"), [][]Word{{Denied}}},
+			Found:  [][]Cell{{{Finding: found}}},
+		}).Text()
+	})
+}
+
+// sane leaves out probes that the suite never makes: the probe is ours, not the agent's.
+func sane(p wire.Probe) bool {
+	for _, m := range p.Messages {
+		if m.Size < 1 || m.Size > 1<<16 {
+			return false
+		}
+	}
+	return len(p.Messages) < 100 && p.Timers.MaxInits >= 0 && p.Timers.MaxInits < 100
+}

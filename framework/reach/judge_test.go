@@ -1,0 +1,253 @@
+package reach
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"sctp.test/framework/wire"
+)
+
+// took sets the time that the attempt to connect has taken.
+func took(d time.Duration) event {
+	return func(e *Evidence) { e.Seen.Connect = wire.Micros(d.Microseconds()) }
+}
+
+func recordedBy(words ...string) event {
+	return func(e *Evidence) {
+		for _, w := range words {
+			e.Records = append(e.Records, Witness{identity(w), wire.Record{Nonce: nonce, Messages: sent(e.Probe)}})
+		}
+	}
+}
+
+func trouble(text string) event { return func(e *Evidence) { e.Trouble = text } }
+
+func TestWhatTheServersSayAboutADenial(t *testing.T) {
+	const lost = "agent x/server, after 10s: no reply"
+	for _, c := range []struct {
+		name       string
+		happened   []event
+		outcome    Outcome
+		connecting bool
+		reason     string
+	}{
+		{"nobody recorded it", []event{events["silent"]}, Silent, true, "silent: ETIMEDOUT at stage connect after 1.7s"},
+		{"the intended server did", []event{events["silent"], recordedBy("x/server")}, Silent, false, "but x/server recorded the nonce: the way there is open"},
+		{"another server did", []event{events["silent"], recordedBy("x/other")}, Silent, false, "but x/other recorded the nonce"},
+		{"refused, yet recorded", []event{events["refused"], recordedBy("x/server")}, Refused, false, "but x/server recorded"},
+		{"unreachable, yet recorded", []event{events["unreachable"], recordedBy("x/server")}, Unreachable, false, "but x/server recorded"},
+		{"records not read, silent", []event{events["silent"], trouble(lost)}, Broken, false, "the servers' records could not be read: " + lost},
+		{"records not read, refused", []event{events["refused"], trouble(lost)}, Broken, false, lost},
+		{"records not read, answered", []event{events["answered"], trouble(lost)}, Broken, false, lost},
+		{"records not read, stalled", []event{events["stalled"], trouble(lost)}, Broken, false, lost},
+		{"records not read, nothing sent", []event{events["no-socket"], trouble(lost)}, Unsupported, false, "by the client's host"},
+		{"records not read, broken before", []event{endedAt("connect", "agent", ""), trouble(lost)}, Broken, false, "the agent could not go on"},
+	} {
+		for _, proto := range protos {
+			f := Judge(evidence(proto, c.happened...))
+			if f.Outcome != c.outcome || f.Connecting != c.connecting || !strings.Contains(f.Reason, c.reason) {
+				t.Errorf("%s, %s: %s, connecting %v, %q", c.name, proto, f.Outcome, f.Connecting, f.Reason)
+			}
+			if recorded := strings.Contains(f.Reason, "recorded the nonce"); recorded && f.Stage != wire.StageEcho {
+				t.Errorf("%s, %s: the nonce arrived, but the stage is %s", c.name, proto, f.Stage)
+			}
+			if Denied.Admits(f) != c.connecting {
+				t.Errorf("%s, %s: denied admits it: %v", c.name, proto, !c.connecting)
+			}
+		}
+	}
+}
+
+// A UDP probe has no kernel that gives up: its denial is the clock's end, and rests on
+// the servers' records alone.
+func TestUDPDenial(t *testing.T) {
+	unanswered := endedAt(wire.StageConnect, wire.EndedByClock, "ETIMEDOUT")
+	if f := Judge(evidence(wire.UDP, unanswered)); !Denied.Admits(f) {
+		t.Errorf("no datagram answered, none recorded: %+v", f)
+	}
+	if f := Judge(evidence(wire.UDP, unanswered, recordedBy("x/server"))); Denied.Admits(f) || f.Outcome != Silent {
+		t.Errorf("recorded by the server: %+v", f)
+	}
+	for _, proto := range []wire.Proto{wire.SCTP, wire.TCP} {
+		if f := Judge(evidence(proto, unanswered)); f.Outcome != Broken {
+			t.Errorf("%s: a clock that ended connect proves nothing: %+v", proto, f)
+		}
+	}
+}
+
+func TestGaveUpTooEarly(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		took time.Duration
+		want Outcome
+	}{
+		{"at once", 0, Broken},
+		{"halfway", window / 2, Broken},
+		{"just too early", window*9/10 - time.Millisecond, Broken},
+		{"within the tolerance of timers", window * 9 / 10, Silent},
+		{"in time", window, Silent},
+		{"late, as on a starved node", 10 * window, Silent},
+	} {
+		for _, proto := range protos {
+			ender := wire.EndedByKernel
+			if proto == wire.UDP {
+				ender = wire.EndedByClock
+			}
+			f := Judge(evidence(proto, endedAt(wire.StageConnect, ender, "ETIMEDOUT"), took(c.took)))
+			if f.Outcome != c.want || f.Connecting != (c.want == Silent) {
+				t.Errorf("%s %s: %+v", proto, c.what, f)
+			}
+		}
+	}
+	f := Judge(evidence(wire.SCTP, events["silent"], took(812*time.Millisecond)))
+	if want := "gave up after 812ms, before the 1.65s that asking takes"; f.Reason != want {
+		t.Errorf("the reason is %q, want %q", f.Reason, want)
+	}
+	// Only silence takes time: a refusal may come at once.
+	if f := Judge(evidence(wire.SCTP, events["refused"], took(0))); f.Outcome != Refused {
+		t.Errorf("refused at once: %+v", f)
+	}
+}
+
+func TestBrokenSaysWhy(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		e      Evidence
+		reason string
+	}{
+		{"no reply", evidence(wire.SCTP, events["no-reply"]), "no observation: agent x/stranger, after 21.3s: no reply"},
+		{"no reply, no reason", evidence(wire.SCTP), "no observation: no reason given"},
+		{
+			"another probe's observation",
+			evidence(wire.SCTP, events["answered"], func(e *Evidence) { e.Seen.Nonce = "000000" }),
+			`the agent answered for nonce "000000"`,
+		},
+		{
+			"the agent gave up",
+			evidence(wire.SCTP, endedAt("echo", "agent", ""), func(e *Evidence) { e.Seen.Detail = "given up: session closed" }),
+			"the agent could not go on: given up: session closed",
+		},
+		{"interrupted connect", evidence(wire.SCTP, endedAt("connect", "kernel", "EALREADY")), "unexpected EALREADY at stage connect"},
+		{"no files left", evidence(wire.SCTP, endedAt("socket", "kernel", "EMFILE")), "unexpected EMFILE at stage socket after 52µs"},
+		{"the clock", evidence(wire.SCTP, endedAt("connect", "clock", "")), "unexpected end by the clock at stage connect"},
+		{"nobody", evidence(wire.SCTP, endedAt("connect", "", "")), "unexpected end without a reason at stage connect"},
+		{"done without an echo", evidence(wire.SCTP, endedAt("done", "", "")), "unexpected end without a reason at stage done"},
+		{"no stage", evidence(wire.SCTP, endedAt("", "", "")), `unknown stage ""`},
+	} {
+		f := Judge(c.e)
+		if f.Outcome != Broken || f.Connecting || !strings.Contains(f.Reason, c.reason) {
+			t.Errorf("%s: %s, connecting %v, %q, want %q", c.name, f.Outcome, f.Connecting, f.Reason, c.reason)
+		}
+		for _, w := range words {
+			if w != NotAsked && w.Admits(f) {
+				t.Errorf("%s: %s admits it", c.name, w)
+			}
+		}
+	}
+}
+
+// At which end SCTP is missing decides which node a person looks at.
+func TestUnsupportedNamesTheEnd(t *testing.T) {
+	for event, want := range map[string]string{
+		"no-socket":   "unsupported by the client's host: EPROTONOSUPPORT at stage socket after 52µs",
+		"no-protocol": "unsupported by the host that answered: ENOPROTOOPT at stage connect after 1ms",
+	} {
+		if f := Judge(evidence(wire.SCTP, events[event])); f.Outcome != Unsupported || f.Reason != want {
+			t.Errorf("%s: %s, %q, want %q", event, f.Outcome, f.Reason, want)
+		}
+	}
+}
+
+func TestReasonHasTheDetail(t *testing.T) {
+	f := Judge(evidence(wire.SCTP, events["refused"], func(e *Evidence) { e.Seen.Detail = "connect 10.244.2.4:80" }))
+	if want := "refused: ECONNREFUSED at stage connect after 1ms (connect 10.244.2.4:80)"; f.Reason != want {
+		t.Errorf("%q, want %q", f.Reason, want)
+	}
+}
+
+func TestReasonSaysThatItConnected(t *testing.T) {
+	f := Judge(evidence(wire.SCTP, events["stalled"]))
+	if want := "connected, then silent: ETIMEDOUT at stage echo after 1.7s"; f.Reason != want {
+		t.Errorf("%q, want %q", f.Reason, want)
+	}
+}
+
+// Saved evidence, read again, gives the same finding.
+func TestEvidenceCanBeJudgedAgain(t *testing.T) {
+	for name, happen := range events {
+		e := evidence(wire.SCTP, happen)
+		b, err := json.Marshal(e)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var again Evidence
+		if err := json.Unmarshal(b, &again); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if f, g := Judge(e), Judge(again); !reflect.DeepEqual(f, g) {
+			t.Errorf("%s: judged %+v, and again %+v", name, f, g)
+		}
+	}
+}
+
+func TestCheckInits(t *testing.T) {
+	sctp := func(names ...string) (out []Evidence) {
+		for _, n := range names {
+			out = append(out, evidence(wire.SCTP, events[n]))
+		}
+		return out
+	}
+	twins := []Evidence{evidence(wire.TCP, events["silent"]), evidence(wire.UDP, endedAt("connect", "clock", "ETIMEDOUT"))}
+	for _, c := range []struct {
+		name  string
+		batch []Evidence
+		moved wire.Counters
+		want  string
+	}{
+		{"nothing asked", nil, nil, ""},
+		{"no silence", sctp("answered", "refused", "unreachable", "no-socket", "no-reply"), nil, ""},
+		{"silence after the handshake takes no INIT", sctp("stalled"), nil, ""},
+		{"one silence, all INITs", sctp("silent"), wire.Counters{wire.T1InitExpireds: 6}, ""},
+		{"somebody else's INITs come on top", sctp("silent"), wire.Counters{wire.T1InitExpireds: 60}, ""},
+		{"the cookie was lost, not the INIT", sctp("silent"), wire.Counters{wire.T1CookieExpireds: 6}, ""},
+		{"first the INIT, then the cookie", sctp("silent"), wire.Counters{wire.T1InitExpireds: 2, wire.T1CookieExpireds: 6}, ""},
+		{
+			"one INIT too few", sctp("silent"),
+			wire.Counters{wire.T1InitExpireds: 5},
+			"1 attempt ended in silence, which takes 6 INITs, but only 5 INIT timers expired",
+		},
+		{
+			"no counter moved", sctp("silent", "silent", "answered"), nil,
+			"2 attempts ended in silence, which takes 12 INITs, but only 0 INIT timers expired",
+		},
+		{
+			"enough for one of two", sctp("silent", "silent"),
+			wire.Counters{wire.T1InitExpireds: 11},
+			"2 attempts ended in silence, which takes 12 INITs, but only 11 INIT timers expired",
+		},
+		{
+			"other counters do not count", sctp("silent"),
+			wire.Counters{wire.OutSCTPPacks: 60, wire.Aborteds: 6, wire.T1InitExpireds: 1},
+			"1 attempt ended in silence, which takes 6 INITs, but only 1 INIT timer expired",
+		},
+		{"TCP and UDP send none", twins, nil, ""},
+	} {
+		if got := CheckInits(c.batch, c.moved); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestRound(t *testing.T) {
+	for us, want := range map[wire.Micros]string{
+		0: "0s", 320: "320µs", 1499: "1ms", 41_000: "41ms", 999_499: "999ms",
+		1_650_000: "1.7s", 61_240_000: "1m1.2s",
+	} {
+		if got := round(us); got != want {
+			t.Errorf("%d µs: %s, want %s", us, got, want)
+		}
+	}
+}
