@@ -81,7 +81,10 @@ func fromNode(ctx context.Context, c *cluster.Cluster, namespace, node string) (
 		return h, err
 	}
 	if t := ended(pod); t != nil {
-		return h, json.NewDecoder(strings.NewReader(t.Message)).Decode(&h)
+		if err := json.NewDecoder(strings.NewReader(t.Message)).Decode(&h); err != nil {
+			return h, fmt.Errorf("pod %s ended with status %d and said %q: %w", pod.Name, t.ExitCode, t.Message, err)
+		}
+		return h, nil
 	}
 	log, err := c.Client.CoreV1().Pods(namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Follow: true}).Stream(ctx)
 	if err != nil {

@@ -18,6 +18,12 @@ var (
 	bootDirs     = []string{"/etc/modules-load.d", "/run/modules-load.d", "/usr/local/lib/modules-load.d", "/usr/lib/modules-load.d"}
 )
 
+// What in those files is about the module, for grep -E.
+const (
+	aboutSCTP = `^[[:space:]]*(blacklist|install)[[:space:]]+sctp([[:space:]]|$)`
+	namesSCTP = `^[[:space:]]*sctp[[:space:]]*$`
+)
+
 // Look asks a node by commands what the loader would find there. It changes nothing.
 func Look(ctx context.Context, access *cluster.Access, node string) (wire.HostModule, error) {
 	h := wire.HostModule{Node: node}
@@ -31,11 +37,11 @@ func Look(ctx context.Context, access *cluster.Access, node string) (wire.HostMo
 		return h, err
 	}
 	h.File = strings.TrimSpace(file)
-	h.Config, err = grep(ctx, access, node, `^[[:space:]]*(blacklist|install)[[:space:]]+sctp([[:space:]]|$)`, modprobeDirs)
+	h.Config, err = grep(ctx, access, node, aboutSCTP, modprobeDirs)
 	if err != nil {
 		return h, err
 	}
-	h.AtBoot, err = grep(ctx, access, node, `^[[:space:]]*sctp[[:space:]]*$`, bootDirs)
+	h.AtBoot, err = grep(ctx, access, node, namesSCTP, bootDirs)
 	if err != nil {
 		return h, err
 	}

@@ -54,13 +54,19 @@ func (n Node) Why() (Reason, string) {
 			return Forbidden, fmt.Sprintf("a security policy forbids pods on node %s to open SCTP sockets (%s): look for SELinux or seccomp denials in its audit log", n.Name, o.Errno)
 		}
 	}
-	if n.Host == nil {
-		if n.On() {
-			return Loaded, fmt.Sprintf("node %s has SCTP", n.Name)
-		}
-		return Unknown, fmt.Sprintf("the kernel of node %s (%s) has no SCTP protocol registered; why is to be seen on the node only, with --node-access", n.Name, n.Pod.Kernel)
+	failed := len(n.Failed(true)) > 0
+	switch {
+	case failed && n.On():
+		return Unknown, fmt.Sprintf("node %s has SCTP, and yet pods there cannot open every kind of SCTP socket", n.Name)
+	case failed && n.Host != nil && n.Host.Before:
+		return Unknown, fmt.Sprintf("node %s had SCTP when the run began and has none now: it was restarted, or somebody unloaded the module", n.Name)
+	case n.Host != nil:
+		return WhyOff(*n.Host)
+	case n.On():
+		return Loaded, fmt.Sprintf("node %s has SCTP", n.Name)
+	default:
+		return Unknown, fmt.Sprintf("node %s (kernel %s) has no SCTP, and only the node itself can tell why: pass --node-access", n.Name, n.Pod.Kernel)
 	}
-	return WhyOff(*n.Host)
 }
 
 // WhyOff reads what root found before anything was loaded.
@@ -72,20 +78,25 @@ func WhyOff(h wire.HostModule) (Reason, string) {
 	case h.File == "":
 		return NotShipped, fmt.Sprintf("the kernel of node %s (%s) ships no SCTP module: install the package with the extra kernel modules, or another kernel", h.Node, h.Kernel)
 	case trap != "":
-		return Trapped, fmt.Sprintf("modprobe on node %s runs a command instead of loading SCTP (%s): loading it seems to succeed and does nothing", h.Node, trap)
+		return Trapped, fmt.Sprintf("modprobe on node %s runs a command instead of loading SCTP (%s): remove that line", h.Node, trap)
 	case blacklist != "" && len(h.AtBoot) == 0:
-		return Blacklisted, fmt.Sprintf("SCTP is blacklisted on node %s (%s) and nothing loads it at boot", h.Node, blacklist)
+		return Blacklisted, fmt.Sprintf("SCTP is blacklisted on node %s (%s) and nothing loads it at boot: remove that line, or load sctp yourself", h.Node, blacklist)
 	case blacklist != "":
-		return Blacklisted, fmt.Sprintf("SCTP is blacklisted on node %s (%s) and was not loaded although it is asked for at boot (%s): look at systemd-modules-load", h.Node, blacklist, h.AtBoot[0])
+		return Blacklisted, fmt.Sprintf("SCTP is to be loaded at boot on node %s (%s) and is blacklisted (%s), which systemd-modules-load obeys: remove the line with the blacklist", h.Node, h.AtBoot[0], blacklist)
+	case h.Message != "":
+		return NotLoaded, fmt.Sprintf("SCTP could not be loaded on node %s, though no file there forbids it: %s", h.Node, h.Message)
+	case len(h.AtBoot) > 0:
+		return NotLoaded, fmt.Sprintf("SCTP is to be loaded at boot on node %s (%s) and is not loaded, though nothing forbids it: look at the log of systemd-modules-load", h.Node, h.AtBoot[0])
 	default:
-		return NotLoaded, fmt.Sprintf("SCTP is not loaded on node %s (%s), though nothing forbids it: the kernel could not load it by itself when a socket was opened", h.Node, h.File)
+		return NotLoaded, fmt.Sprintf("SCTP is not loaded on node %s, though nothing forbids it (%s): no socket has asked for it yet, or the kernel could not run modprobe", h.Node, h.File)
 	}
 }
 
 // pick is the first line of modprobe.d with a command.
 func pick(config []string, command string) string {
 	for _, line := range config {
-		if _, text, ok := strings.Cut(line, ": "); ok && strings.HasPrefix(text, command+" ") {
+		_, text, _ := strings.Cut(line, ": ")
+		if fields := strings.Fields(text); len(fields) > 0 && fields[0] == command {
 			return line
 		}
 	}
