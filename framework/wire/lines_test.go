@@ -52,7 +52,8 @@ var lines = []struct {
 
 	{"done", Reply{ID: 1}, `{"id":1}`},
 	{
-		"error", Reply{ID: 2, Error: "listen: address already in use", Errno: "EADDRINUSE"},
+		"error",
+		Reply{ID: 2, Error: "listen: address already in use", Errno: "EADDRINUSE"},
 		`{"id":2,"error":"listen: address already in use","errno":"EADDRINUSE"}`,
 	},
 	{
@@ -98,6 +99,19 @@ var lines = []struct {
 		Reply{ID: 7, State: &StateReply{Counters: Counters{CurrEstab: 1}, Listeners: []Endpoint{{SCTP, at4}}}},
 		`{"id":7,"state":{"counters":{"SctpCurrEstab":1},"listeners":[{"proto":"sctp","addr":"10.244.2.4:80"}]}}`,
 	},
+	{
+		"a host that loaded the module",
+		HostModule{
+			Node: "node-a", Kernel: "6.1.0", File: "sctp.ko", Config: []string{"/etc/modprobe.d/sctp.conf:1: blacklist sctp"}, After: true,
+		},
+		`{"node":"node-a","kernel":"6.1.0","file":"sctp.ko","config":["/etc/modprobe.d/sctp.conf:1: blacklist sctp"],"at_boot":null,` +
+			`"before":false,"after":true}`,
+	},
+	{
+		"a host that has none",
+		HostModule{Node: "node-b", Kernel: "6.1.0", AtBoot: []string{"/etc/modules-load.d/s.conf:1: sctp"}, Message: "not found"},
+		`{"node":"node-b","kernel":"6.1.0","config":null,"at_boot":["/etc/modules-load.d/s.conf:1: sctp"],"before":false,"after":false,"message":"not found"}`,
+	},
 }
 
 func TestLines(t *testing.T) {
@@ -122,12 +136,31 @@ func TestLinesAreComplete(t *testing.T) {
 	for _, typ := range []reflect.Type{
 		reflect.TypeFor[Hello](), reflect.TypeFor[Request](), reflect.TypeFor[Reply](), reflect.TypeFor[Observation](),
 		reflect.TypeFor[Probe](), reflect.TypeFor[Timers](), reflect.TypeFor[Record](), reflect.TypeFor[Echo](), reflect.TypeFor[Assoc](),
+		reflect.TypeFor[Batch](), reflect.TypeFor[BatchReply](), reflect.TypeFor[Message](), reflect.TypeFor[Greeting](), reflect.TypeFor[Identity](),
+		reflect.TypeFor[Module](), reflect.TypeFor[ModuleReply](), reflect.TypeFor[Open](), reflect.TypeFor[StateReply](), reflect.TypeFor[HostModule](),
 	} {
 		for i := range typ.NumField() {
 			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
 			if name == "" || !strings.Contains(all.String(), `"`+name+`":`) {
 				t.Errorf("%s.%s stands in no line", typ.Name(), typ.Field(i).Name)
 			}
+		}
+	}
+}
+
+// The words of the protocol; the judge and the agent compare them literally.
+func TestWords(t *testing.T) {
+	for got, want := range map[string]string{
+		string(SCTP): "sctp", string(TCP): "tcp", string(UDP): "udp",
+		string(StageSocket): "socket", string(StageConnect): "connect", string(StageSend): "send",
+		string(StageEcho): "echo", string(StageClose): "close", string(StageDone): "done",
+		string(EndedByKernel): "kernel", string(EndedByPeer): "peer", string(EndedByClock): "clock", string(EndedByAgent): "agent",
+		T1InitExpireds: "SctpT1InitExpireds", T1CookieExpireds: "SctpT1CookieExpireds", CurrEstab: "SctpCurrEstab",
+		InSCTPPacks: "SctpInSCTPPacks", OutSCTPPacks: "SctpOutSCTPPacks", ChecksumErrors: "SctpChecksumErrors",
+		OutOfBlues: "SctpOutOfBlues", Aborteds: "SctpAborteds",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
