@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // Access runs commands as root on nodes, for claims and diagnosis that cannot do without.
@@ -47,7 +48,12 @@ func (a *Access) Run(ctx context.Context, node string, command ...string) (strin
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
+	cmd.WaitDelay = time.Second // for what it leaves behind with our pipes in hand
+	err := cmd.Run()
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
 		return stdout.String(), fmt.Errorf("%s on node %s: %w: %s", command[0], node, err, strings.TrimSpace(stderr.String()))
 	}
 	return stdout.String(), nil

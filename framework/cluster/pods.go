@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -100,11 +101,11 @@ func settled(pod *corev1.Pod) (bool, error) {
 			if w.Reason == "ImagePullBackOff" || w.Reason == "InvalidImageName" || w.Reason == "ErrImageNeverPull" {
 				return false, fmt.Errorf("%w: %s", ErrImage, s.Image)
 			}
-			return false, errors.New(w.Message)
+			return false, errors.New("waiting longer does not help")
 		}
 	}
 	if pod.Status.Phase == corev1.PodFailed {
-		return false, fmt.Errorf("it failed: %s %s", pod.Status.Reason, pod.Status.Message)
+		return false, errors.New(strings.TrimSpace("it failed: " + pod.Status.Reason + " " + pod.Status.Message))
 	}
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
@@ -117,11 +118,15 @@ func settled(pod *corev1.Pod) (bool, error) {
 // condition is what a pod says of itself, for people.
 func condition(pod *corev1.Pod) string {
 	for _, s := range pod.Status.ContainerStatuses {
-		if w := s.State.Waiting; w != nil {
-			return fmt.Sprintf("on node %s, container %s waits: %s %s", pod.Spec.NodeName, s.Name, w.Reason, w.Message)
-		}
+		on := fmt.Sprintf("on node %s, container %s ", pod.Spec.NodeName, s.Name)
 		if t := s.State.Terminated; t != nil {
-			return fmt.Sprintf("on node %s, container %s ended with status %d: %s", pod.Spec.NodeName, s.Name, t.ExitCode, t.Message)
+			return on + end(t)
+		}
+		if w := s.State.Waiting; w != nil {
+			if t := s.LastTerminationState.Terminated; t != nil {
+				return on + end(t) + " and waits: " + w.Reason
+			}
+			return on + strings.TrimSpace("waits: "+w.Reason+" "+w.Message)
 		}
 	}
 	for _, c := range pod.Status.Conditions {
@@ -130,4 +135,13 @@ func condition(pod *corev1.Pod) string {
 		}
 	}
 	return "phase " + string(pod.Status.Phase)
+}
+
+// end is how a container ended.
+func end(t *corev1.ContainerStateTerminated) string {
+	text := fmt.Sprintf("ended with status %d", t.ExitCode)
+	if said := strings.TrimSpace(t.Reason + " " + t.Message); said != "" {
+		text += " (" + said + ")"
+	}
+	return text
 }

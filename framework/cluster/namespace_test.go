@@ -1,0 +1,73 @@
+package cluster
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+)
+
+// left is a namespace of a run of this age.
+func left(name string, age time.Duration) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: name, Labels: map[string]string{RunLabel: "1a2b3"}, CreationTimestamp: metav1.NewTime(time.Now().Add(-age)),
+	}}
+}
+
+// lease is the lease in a namespace, renewed so long ago.
+func lease(namespace string, renewed time.Duration) *coordinationv1.Lease {
+	at := metav1.NewMicroTime(time.Now().Add(-renewed))
+	return &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: leaseName},
+		Spec:       coordinationv1.LeaseSpec{RenewTime: &at},
+	}
+}
+
+func TestAbandoned(t *testing.T) {
+	const old, edge = time.Hour, 2 * time.Second
+	going := left("going", old)
+	going.DeletionTimestamp = &metav1.Time{Time: time.Now()}
+	going.Finalizers = []string{"kubernetes"}
+	foreign := left("foreign", old)
+	foreign.Labels = nil
+	never := lease("never", 0)
+	never.Spec.RenewTime = nil
+	client := fake.NewClientset(
+		left("alive", old), lease("alive", 0),
+		left("nearly", old), lease("nearly", leaseTerm-edge),
+		left("dead", old), lease("dead", leaseTerm+edge),
+		left("new", 0), left("unfinished", leaseTerm+edge),
+		left("never", old), never, going, foreign,
+	)
+	c := Cluster{Client: client}
+	for force, want := range map[bool][]string{
+		false: {"dead", "going", "never", "unfinished"},
+		true:  {"alive", "dead", "going", "nearly", "never", "new", "unfinished"},
+	} {
+		got, err := c.Abandoned(t.Context(), force)
+		slices.Sort(got)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("force %v: %v, %v; want %v", force, got, err, want)
+		}
+	}
+}
+
+// A lease that cannot be read is nobody's death.
+func TestAbandonedAsksForCertain(t *testing.T) {
+	client := fake.NewClientset(left("x", time.Hour))
+	client.PrependReactor("get", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, errors.New("connection refused")
+	})
+	c := Cluster{Client: client}
+	if got, err := c.Abandoned(t.Context(), false); len(got) > 0 || err == nil || !strings.Contains(err.Error(), "lease of namespace x: connection refused") {
+		t.Errorf("abandoned are %v, %v", got, err)
+	}
+}
