@@ -45,10 +45,17 @@ func (l *Lab) Apply(ctx ginkgo.SpecContext, namespace, file string) {
 // the cluster takes to notice is for Expect to find out.
 func (l *Lab) Delete(ctx ginkgo.SpecContext, namespace, file string) {
 	ginkgo.GinkgoHelper()
-	err := l.withdraw(ctx, func(o object) bool { return o.file == file && o.namespace == namespace })
-	if err != nil {
+	if err := l.delete(ctx, namespace, file); err != nil {
 		l.conclude(reach.GroundBroken, fmt.Sprintf("%s: could not delete manifests/%s in %s: %v", l.id, file, namespace, err))
 	}
+}
+
+func (l *Lab) delete(ctx context.Context, namespace, file string) error {
+	chosen := func(o object) bool { return o.file == file && o.namespace == namespace }
+	if !slices.ContainsFunc(l.applied, chosen) {
+		return fmt.Errorf("the spec did not apply it")
+	}
+	return l.withdraw(ctx, chosen)
 }
 
 func (l *Lab) apply(ctx context.Context, namespace, file string) error {

@@ -49,16 +49,20 @@ type target struct {
 // are SCTP unless they say /tcp or /udp. It fails the spec where that cannot be done.
 func (r *Run) Deploy(ctx ginkgo.SpecContext, words ...string) *Lab {
 	ginkgo.GinkgoHelper()
-	l := &Lab{
-		run: r, id: specID(), families: r.Families(), orders: map[*member]order{},
-		open: map[*member][]wire.Endpoint{}, targets: map[string]target{},
-		asked: map[pair]bool{}, controls: map[pair]bool{},
-	}
+	l := newLab(r, specID())
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) { l.leave(ctx) })
 	if err := l.seat(ctx, words); err != nil {
 		l.conclude(reach.GroundBroken, fmt.Sprintf("%s: could not deploy: %v", l.id, err))
 	}
 	return l
+}
+
+func newLab(r *Run, id string) *Lab {
+	return &Lab{
+		run: r, id: id, families: r.Families(), orders: map[*member]order{},
+		open: map[*member][]wire.Endpoint{}, targets: map[string]target{},
+		asked: map[pair]bool{}, controls: map[pair]bool{},
+	}
 }
 
 func (l *Lab) seat(ctx context.Context, words []string) error {
@@ -69,6 +73,9 @@ func (l *Lab) seat(ctx context.Context, words []string) error {
 		}
 		for _, place := range l.places(o, i) {
 			s := seat{o.namespace, l.run.node(place).Name}
+			if l.member(o.word(place)) != nil {
+				return fmt.Errorf("%s is asked for twice", o.word(place))
+			}
 			m, err := l.run.fleet.take(ctx, s, o.word(place))
 			if err != nil {
 				return err
@@ -131,6 +138,11 @@ func (l *Lab) equip(ctx context.Context, m *member) error {
 		return err
 	}
 	var open []wire.Endpoint
+	defer func() { // also of those before one that failed
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.open[m] = open
+	}()
 	for _, p := range o.ports {
 		for _, f := range l.families {
 			e := wire.Endpoint{Proto: p.proto, Addr: netip.AddrPortFrom(m.addrs[f], p.number)}
@@ -143,9 +155,6 @@ func (l *Lab) equip(ctx context.Context, m *member) error {
 			}
 		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.open[m] = open
 	return nil
 }
 

@@ -75,6 +75,9 @@ func (l *Lab) matrices(table string) ([]reach.Matrix, error) {
 		for i, row := range m.Want {
 			for j, w := range row {
 				p := pair{m.Family, m.Rows[i].Word, m.Columns[j].Word}
+				if w != reach.NotAsked && !l.targets[p.server].addrs[p.family].IsValid() {
+					return nil, fmt.Errorf("%s: %s has no address there", p.family, p.server)
+				}
 				if _, known := l.asked[p]; w.Denies() && !known {
 					return nil, fmt.Errorf("%s: %s to %s is to be denied, but the spec never saw it answered: no denial without a control", p.family, p.client, p.server)
 				}

@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,7 +35,7 @@ func (p port) String() string {
 }
 
 var (
-	orderForm = regexp.MustCompile(`^([a-z]+)/([a-z0-9-]+)(?:@(\*|[1-9][0-9]*))?(?::([0-9a-z,/]+))?$`)
+	orderForm = regexp.MustCompile(`^([a-z]+)/([a-z0-9-]+)(?:@(\*|[1-9][0-9]?))?(?::([0-9a-z,/]+))?$`)
 	labelForm = regexp.MustCompile(`^[A-Za-z0-9./_-]+=[A-Za-z0-9._-]*$`)
 )
 
@@ -66,6 +67,9 @@ func parseOrder(text string) (order, error) {
 		p, err := parsePort(text)
 		if err != nil {
 			return order{}, fmt.Errorf("%q: %w", fields[0], err)
+		}
+		if slices.Contains(o.ports, p) {
+			return order{}, fmt.Errorf("%q: port %s stands twice", fields[0], p)
 		}
 		o.ports = append(o.ports, p)
 	}

@@ -1,0 +1,258 @@
+package lab
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+)
+
+const openTable = `
+	          x/server:80  x/server:81
+	x/client  answered     answered
+`
+
+const halfDenied = `
+	          x/server:80  x/server:81
+	x/client  answered     denied
+`
+
+// claim settles a table, as Expect does.
+func claim(t *testing.T, l *Lab, table string) reach.Report {
+	t.Helper()
+	matrices, err := l.matrices(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := l.settle(t.Context(), matrices, greetingOnly)
+	if len(r.Wrong()) == 0 {
+		l.remember(matrices)
+	}
+	return r
+}
+
+// port81 is a network that does something to everything for port 81.
+func port81(errno string) func(*bench, *agent, wire.Probe) string {
+	return func(b *bench, from *agent, p wire.Probe) string {
+		if p.Target.Port() == 81 {
+			return errno
+		}
+		return b.open(from, p)
+	}
+}
+
+// from lets a network behave otherwise from a number of batches on.
+func from(batch int, otherwise func(*bench, *agent, wire.Probe) string) func(*bench, *agent, wire.Probe) string {
+	return func(b *bench, a *agent, p wire.Probe) string {
+		if b.batches >= batch {
+			return otherwise(b, a, p)
+		}
+		return b.open(a, p)
+	}
+}
+
+func TestSettle(t *testing.T) {
+	dropped := port81("ETIMEDOUT")
+	tests := []struct {
+		name    string
+		network func(*bench, *agent, wire.Probe) string
+		lies    func(*agent, wire.Request, *wire.Reply)
+		table   string
+		state   reach.State
+		rounds  int // 0 is not looked at
+		ground  reach.Ground
+		wrong   reach.Outcome
+	}{
+		{name: "open and claimed to be", network: (*bench).open, table: openTable, state: reach.Held, rounds: 4},
+		{name: "denied and claimed to be", network: dropped, table: halfDenied, state: reach.Held, rounds: 4},
+		{name: "refused is denied too", network: port81("ECONNREFUSED"), table: halfDenied, state: reach.Held, rounds: 4},
+		{name: "denied after a while", network: from(3, dropped), table: halfDenied, state: reach.Held, rounds: 6},
+		{name: "never denied", network: (*bench).open, table: halfDenied, state: reach.Unsettled, ground: reach.GroundFail, wrong: reach.Answered},
+		{name: "never open", network: dropped, table: openTable, state: reach.Unsettled, ground: reach.GroundFail, wrong: reach.Silent},
+		{name: "closed while it should hold", network: from(3, dropped), table: openTable, state: reach.Intermittent, rounds: 3, ground: reach.GroundFail, wrong: reach.Silent},
+		{name: "a node without SCTP", network: port81("EPROTONOSUPPORT"), table: openTable, state: reach.Unsettled, rounds: 2, ground: reach.GroundUnsupported, wrong: reach.Unsupported},
+		{name: "a node without SCTP denies nothing", network: port81("EPROTONOSUPPORT"), table: halfDenied, state: reach.Unsettled, rounds: 2, ground: reach.GroundUnsupported, wrong: reach.Unsupported},
+		{name: "an agent that dies when it is asked", network: port81(gone), table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken},
+		{name: "an errno that nobody knows", network: port81("EBADMSG"), table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken},
+		{name: "silence that was not asked for", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
+			lies: func(_ *agent, _ wire.Request, r *wire.Reply) {
+				if r.Batch != nil {
+					r.Batch.Counters = nil // the INITs never left
+				}
+			}},
+		{name: "a reply to half the questions", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
+			lies: func(_ *agent, _ wire.Request, r *wire.Reply) {
+				if r.Batch != nil {
+					r.Batch.Observations = r.Batch.Observations[:1]
+				}
+			}},
+		{name: "records that cannot be read", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
+			lies: func(_ *agent, q wire.Request, r *wire.Reply) {
+				if q.Records != nil {
+					r.Error = "out of memory"
+				}
+			}},
+		{name: "a server that records nothing", network: (*bench).open, table: openTable, state: reach.Unsettled, ground: reach.GroundFail, wrong: reach.Answered,
+			lies: func(_ *agent, _ wire.Request, r *wire.Reply) { r.Records = nil }},
+		{name: "a denial that the server has on record", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundFail, wrong: reach.Silent,
+			lies: func(_ *agent, q wire.Request, r *wire.Reply) {
+				if q.Records != nil {
+					r.Records = nil
+					for _, n := range q.Records.Nonces {
+						r.Records = append(r.Records, wire.Record{Nonce: n, Proto: wire.SCTP})
+					}
+				}
+			}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			on(t, func(t *testing.T, b *bench) {
+				l := b.lab(t, "x/server@1:80,81", "x/client@2")
+				l.families = l.families[:1]
+				table := strings.NewReplacer("x/server", "x/server@1", "x/client", "x/client@2").Replace(tt.table)
+				claim(t, l, AllAnswered)
+				b.batches = 0
+				b.change(tt.network)
+				b.mu.Lock()
+				b.lies = tt.lies
+				b.mu.Unlock()
+				r := claim(t, l, table)
+				if r.State != tt.state || tt.rounds > 0 && r.Rounds != tt.rounds {
+					t.Errorf("%s after %d rounds, want %s after %d", r.State, r.Rounds, tt.state, tt.rounds)
+				}
+				wrong := r.Wrong()
+				if (tt.wrong == "") != (len(wrong) == 0) {
+					t.Fatalf("wrong are %+v", wrong)
+				}
+				if len(wrong) > 0 && (wrong[len(wrong)-1].Outcome != tt.wrong || r.Ground() != tt.ground) {
+					t.Errorf("%s on the ground %s, want %s on %s\n%s", wrong[len(wrong)-1].Outcome, r.Ground(), tt.wrong, tt.ground, r.Text())
+				}
+				if limit := l.run.Patience + 45*time.Second; r.Took > limit {
+					t.Errorf("it took %v", r.Took)
+				}
+			})
+		})
+	}
+}
+
+func TestMatrices(t *testing.T) {
+	tests := []struct {
+		name, table, want string // "" is no error
+	}{
+		{"all", AllAnswered, ""},
+		{"open", openTable, ""},
+		{"a denial of what was never seen open", halfDenied, "ipv4: x/client to x/server:81 is to be denied, but the spec never saw it answered: no denial without a control"},
+		{"each word of denial", strings.Replace(halfDenied, "denied", "refused", 1), "ipv4: x/client to x/server:81 is to be denied, but the spec never saw it answered: no denial without a control"},
+		{"an unknown server", strings.ReplaceAll(openTable, "81", "82"), `table line 1: "x/server:82" is no server of this spec; the nearest is "x/server:80"`},
+		{"an unknown word", strings.Replace(openTable, "answered", "anwsered", 1), `table line 2: "anwsered" is no word for a cell; the nearest is "answered"`},
+		{"nothing", "", "the table is empty"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			on(t, func(t *testing.T, b *bench) {
+				_, err := b.lab(t, "x/server:80,81", "x/client").matrices(tt.table)
+				if tt.want == "" && err != nil || tt.want != "" && (err == nil || err.Error() != tt.want) {
+					t.Errorf("error is %v\nwant %s", err, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// What was seen open may be denied; what was denied must be seen open at the end.
+func TestControls(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l := b.lab(t, "x/server:80,81", "x/client")
+		claim(t, l, AllAnswered)
+		if len(l.asked) != 4 || len(l.controls) != 0 {
+			t.Fatalf("after all was answered: asked %v, controls %v", l.asked, l.controls)
+		}
+		b.change(port81("ETIMEDOUT"))
+		claim(t, l, halfDenied)
+		denied := pair{reach.IPv4, "x/client", "x/server:81"}
+		if len(l.controls) != 2 || !l.controls[denied] {
+			t.Errorf("after the denial the controls are %v", l.controls)
+		}
+		b.change((*bench).open)
+		claim(t, l, AllAnswered)
+		if len(l.controls) != 0 {
+			t.Errorf("after it was open again the controls are %v", l.controls)
+		}
+	})
+}
+
+func TestLasting(t *testing.T) {
+	place := func(o reach.Outcome) reach.Place {
+		return reach.Place{Cell: reach.Cell{Finding: reach.Finding{Outcome: o}}}
+	}
+	unsupported, silent, broken := place(reach.Unsupported), place(reach.Silent), place(reach.Broken)
+	for _, tt := range []struct {
+		wrong []reach.Place
+		want  bool
+	}{
+		{[]reach.Place{unsupported}, true},
+		{[]reach.Place{unsupported, unsupported}, true},
+		{[]reach.Place{unsupported, silent}, false},
+		{[]reach.Place{broken}, false},
+	} {
+		if lasting(tt.wrong) != tt.want {
+			t.Errorf("%v lasts: %v", tt.wrong, !tt.want)
+		}
+	}
+}
+
+// A handshake that is slow makes later denials wait longer before they are believed.
+func TestSlowPathsTakeTheSlowerProfile(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l := b.lab(t, "x/server:80,81", "x/client")
+		if got := l.timers(reach.Denied); got != denyTimers {
+			t.Errorf("at first denials take %+v", got)
+		}
+		b.lies = func(_ *agent, _ wire.Request, r *wire.Reply) {
+			if r.Batch != nil {
+				r.Batch.Observations[0].Connect = wire.Micros((slowConnect + 1).Microseconds() + 1)
+			}
+		}
+		claim(t, l, AllAnswered)
+		if got := l.timers(reach.Denied); got != denySlowTimers {
+			t.Errorf("then denials take %+v", got)
+		}
+		if got := l.timers(reach.Word(reach.Answered)); got != openTimers {
+			t.Errorf("and answers %+v", got)
+		}
+	})
+	for name, tt := range map[string]struct {
+		timers wire.Timers
+		inits  int
+		window time.Duration
+	}{
+		"deny": {denyTimers, 6, 1650 * time.Millisecond}, "deny slowly": {denySlowTimers, 6, 4400 * time.Millisecond}, "open": {openTimers, 5, 3 * time.Second},
+	} {
+		if tt.timers.Inits() != tt.inits || tt.timers.InitWindow() != tt.window {
+			t.Errorf("%s: %d INITs in %v", name, tt.timers.Inits(), tt.timers.InitWindow())
+		}
+	}
+}
+
+func TestEvidenceIsSaved(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l := b.lab(t, "x/server:80,81", "x/client")
+		b.change(port81("ETIMEDOUT"))
+		r := claim(t, l, openTable)
+		if err := l.save(r.Text()); err != nil {
+			t.Fatal(err)
+		}
+		verdict, _ := os.ReadFile(filepath.Join(l.folder(), "verdict.txt"))
+		probes, _ := os.ReadFile(filepath.Join(l.folder(), "probes.jsonl"))
+		if string(verdict) != r.Text() || !strings.HasPrefix(r.Text(), "POL-99: ") {
+			t.Errorf("verdict.txt has\n%s", verdict)
+		}
+		if lines := strings.Count(string(probes), "\n"); lines != 4*r.Rounds { // two families, two servers
+			t.Errorf("probes.jsonl has %d lines after %d rounds", lines, r.Rounds)
+		}
+	})
+}
