@@ -1,0 +1,204 @@
+package manifests
+
+import (
+	"io/fs"
+	"path"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	psa "k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
+	"sigs.k8s.io/yaml"
+)
+
+// machineConfig is of a kind that only OKD knows; it is applied by hand.
+const machineConfig = "okd/load-sctp-module.yaml"
+
+// each calls test for every file.
+func each(t *testing.T, test func(t *testing.T, file, text string)) {
+	t.Helper()
+	names, err := fs.Glob(files, "*/*.yaml")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("files are %v, %v", names, err)
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			raw, err := files.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test(t, name, string(raw))
+		})
+	}
+}
+
+func TestEveryFileIsOneObject(t *testing.T) {
+	each(t, func(t *testing.T, file, text string) {
+		if strings.Contains(text, "\n---") {
+			t.Error("more than one object in a file")
+		}
+		if file == machineConfig {
+			return
+		}
+		object, err := Object(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		meta := object.(metav1.Object)
+		if meta.GetNamespace() != "" || meta.GetName() == "" {
+			t.Errorf("the object is called %q in namespace %q: the one who applies it chooses the namespace", meta.GetName(), meta.GetNamespace())
+		}
+		if name := strings.TrimSuffix(path.Base(file), ".yaml"); path.Dir(file) != "agent" && meta.GetName() != name {
+			t.Errorf("the object is called %s, not as its file", meta.GetName())
+		}
+	})
+}
+
+// comment is what a file says of itself before its object begins.
+func comment(text string) string {
+	var words []string
+	for line := range strings.Lines(text) {
+		said, ok := strings.CutPrefix(line, "#")
+		if !ok {
+			break
+		}
+		words = append(words, strings.TrimSpace(said))
+	}
+	return strings.Join(words, " ")
+}
+
+func TestEveryFileSaysWhatItDoes(t *testing.T) {
+	each(t, func(t *testing.T, file, text string) {
+		said := comment(text)
+		if !strings.HasSuffix(said, ".") {
+			t.Errorf("the file begins with %q, no sentence", said)
+		}
+		if path.Dir(file) == "okd" && !strings.Contains(said, `The object of OKD's page "Using SCTP"`) {
+			t.Errorf("the file does not say where it is from: %q", said)
+		}
+		if path.Dir(file) == "policy" && (!strings.HasPrefix(said, "Admits ") || strings.Contains(said, ". ")) {
+			t.Errorf("a policy says in one sentence what it admits, not %q", said)
+		}
+	})
+}
+
+func TestServicesAndPolicies(t *testing.T) {
+	each(t, func(t *testing.T, file, _ string) {
+		if file == machineConfig {
+			return
+		}
+		object, err := Object(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch o := object.(type) {
+		case *corev1.Service:
+			if len(o.Spec.Selector) == 0 || len(o.Spec.Ports) == 0 {
+				t.Errorf("it leads nowhere: %+v", o.Spec)
+			}
+			for _, p := range o.Spec.Ports {
+				if p.NodePort != 0 || p.Protocol != corev1.ProtocolSCTP || p.Name == "" {
+					t.Errorf("port %+v: SCTP, with a name, and the cluster chooses the NodePort", p)
+				}
+			}
+		case *networkingv1.NetworkPolicy:
+			for _, rule := range o.Spec.Ingress {
+				for _, p := range rule.Ports {
+					if p.Protocol == nil || *p.Protocol != corev1.ProtocolSCTP {
+						t.Errorf("port %+v is not SCTP: without a protocol it is TCP", p)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestPodSecurity(t *testing.T) {
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	admitted := func(level psa.Level, meta *metav1.ObjectMeta, pod *corev1.PodSpec) policy.AggregateCheckResult {
+		return policy.AggregateCheckResults(evaluator.EvaluatePod(psa.LevelVersion{Level: level, Version: psa.LatestVersion()}, meta, pod))
+	}
+	pod, err := Load[*corev1.Pod]("agent/agent.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := admitted(psa.LevelRestricted, &pod.ObjectMeta, &pod.Spec); !r.Allowed {
+		t.Errorf("the agent is not admitted: %s", r.ForbiddenDetail())
+	}
+	c := pod.Spec.Containers[0]
+	if !*c.SecurityContext.ReadOnlyRootFilesystem || *pod.Spec.AutomountServiceAccountToken || c.ReadinessProbe != nil || len(c.Ports) > 0 {
+		t.Errorf("the agent has more than it needs: %+v", c)
+	}
+	ds, err := Load[*appsv1.DaemonSet]("module/load-sctp.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := ds.Spec.Template
+	if r := admitted(psa.LevelBaseline, &template.ObjectMeta, &template.Spec); r.Allowed {
+		t.Error("the loader is admitted by baseline: either it cannot load anything, or this test tests nothing")
+	}
+	if !template.Spec.Tolerations[0].MatchToleration(&corev1.Toleration{Operator: corev1.TolerationOpExists}) || *template.Spec.AutomountServiceAccountToken {
+		t.Errorf("the loader does not go to every node: %+v", template.Spec)
+	}
+}
+
+func TestMachineConfig(t *testing.T) {
+	raw, err := files.ReadFile(machineConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o unstructured.Unstructured
+	if err := yaml.UnmarshalStrict(raw, &o.Object); err != nil {
+		t.Fatal(err)
+	}
+	if o.GetAPIVersion() != "machineconfiguration.openshift.io/v1" || o.GetKind() != "MachineConfig" || o.GetName() != "load-sctp-module" ||
+		o.GetLabels()["machineconfiguration.openshift.io/role"] != "worker" {
+		t.Errorf("the object is %v", o.Object)
+	}
+	if version, _, _ := unstructured.NestedString(o.Object, "spec", "config", "ignition", "version"); version != "3.2.0" {
+		t.Errorf("ignition is of version %s", version)
+	}
+	list, _, err := unstructured.NestedSlice(o.Object, "spec", "config", "storage", "files")
+	want := map[string]string{"/etc/modprobe.d/sctp-blacklist.conf": "data:,", "/etc/modules-load.d/sctp-load.conf": "data:,sctp"}
+	if err != nil || len(list) != len(want) {
+		t.Fatalf("files are %v, %v", list, err)
+	}
+	for _, f := range list {
+		f := f.(map[string]any)
+		source, _, _ := unstructured.NestedString(f, "contents", "source")
+		if name := f["path"].(string); source != want[name] || source == "" {
+			t.Errorf("%s is filled from %q", name, source)
+		}
+		if f["mode"] != float64(0o644) || f["overwrite"] != true {
+			t.Errorf("%v: mode %v, overwrite %v", f["path"], f["mode"], f["overwrite"])
+		}
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	if _, err := Load[*corev1.Pod]("okd/sctpserver.yaml"); err == nil || err.Error() != "manifest okd/sctpserver.yaml is a *v1.Service, not a *v1.Pod" {
+		t.Errorf("a Service for a Pod: %v", err)
+	}
+	if _, err := Load[*corev1.Pod]("agent/none.yaml"); err == nil || err.Error() != "manifest: open agent/none.yaml: file does not exist" {
+		t.Errorf("no such file: %v", err)
+	}
+	if _, err := Object(machineConfig); err == nil || !strings.Contains(err.Error(), `no kind "MachineConfig" is registered`) {
+		t.Errorf("a kind that nobody knows: %v", err)
+	}
+}
+
+// A misspelt field of a policy would admit more than it says.
+func TestDecodingIsStrict(t *testing.T) {
+	const misspelt = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\nspec: {podselector: {}, policyTypes: [Ingress]}\n"
+	if _, _, err := strict.Decode([]byte(misspelt), nil, nil); err == nil || !strings.Contains(err.Error(), `unknown field "spec.podselector"`) {
+		t.Errorf("error is %v", err)
+	}
+}
