@@ -11,8 +11,10 @@ FAMILY ?= dual
 PROXY  ?= nftables
 KEEP   ?= yes
 
-GO_BUILD = CGO_ENABLED=0 go build -trimpath -ldflags "-s -w"
-LINT     = go tool -modfile=ci/tools/go.mod golangci-lint
+# One way to compile for everything, so that the build cache holds everything once.
+export CGO_ENABLED = 0
+STRIP = -ldflags "-s -w"
+LINT  = go tool -modfile=ci/tools/go.mod golangci-lint
 
 export FOCUS LABELS MODULE IMAGE ARGS KEEP
 
@@ -69,13 +71,13 @@ testbed-status: bin/testbed ## how the embedded cluster is
 
 # Go knows best what is out of date.
 bin/e2e.test:
-	go test -c -trimpath -ldflags "-s -w" -o $@ ./e2e
+	go test -c $(STRIP) -o $@ ./e2e
 
 bin/sctp-agent:
-	$(GO_BUILD) -o $@ ./fixtures/sctp-agent
+	go build -trimpath $(STRIP) -o $@ ./fixtures/sctp-agent
 
 bin/agent-image:
-	$(GO_BUILD) -o $@ ./fixtures/sctp-agent/image
+	go build $(STRIP) -o $@ ./fixtures/sctp-agent/image
 
 bin/testbed:
-	$(GO_BUILD) -o $@ ./fixtures/testbed
+	go build $(STRIP) -o $@ ./fixtures/testbed

@@ -44,6 +44,7 @@ type suite struct {
 	run     *lab.Run
 	modules moduleState
 	out     io.Writer // the person's terminal and run.log
+	speak   func()    // ends the silence of the libraries' logs
 	config  types.SuiteConfig
 	report  *report.Report // set when the last spec is done, in the first process only
 }
@@ -74,6 +75,9 @@ func TestMain(m *testing.M) {
 func TestE2E(t *testing.T) {
 	gomega.RegisterFailHandler(ginkgo.Fail)
 	_, reporter := ginkgo.GinkgoConfiguration()
+	if here.speak != nil {
+		here.speak() // from here on Ginkgo keeps what is logged for the spec it belongs to
+	}
 	ginkgo.RunSpecs(t, "SCTP on Kubernetes", here.config, reporter)
 }
 
@@ -168,7 +172,7 @@ func (s *suite) prepareAndRun(ctx context.Context, m *testing.M, folder string) 
 
 // connect reaches the cluster and asks whether the run may do what it has to.
 func (s *suite) connect(ctx context.Context) error {
-	cluster.LogTo(io.Discard) // until there is a run.log
+	s.speak = cluster.Hush()
 	var err error
 	if s.access, err = cluster.ParseAccess(s.options.access); err != nil {
 		return err
@@ -185,7 +189,6 @@ func (s *suite) connect(ctx context.Context) error {
 func (s *suite) openLog(log io.Writer) {
 	s.out = io.MultiWriter(os.Stdout, log)
 	ginkgo.GinkgoWriter.TeeTo(log)
-	cluster.LogTo(log)
 	if _, reporter := ginkgo.GinkgoConfiguration(); !reporter.Verbose && !reporter.VeryVerbose {
 		formatter.ColorableStdOut = log
 	}

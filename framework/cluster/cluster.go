@@ -11,7 +11,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"strings"
@@ -23,8 +22,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/klog/v2"
-	"k8s.io/klog/v2/textlogger"
 	e2e "k8s.io/kubernetes/test/e2e/framework"
 	e2enode "k8s.io/kubernetes/test/e2e/framework/node"
 )
@@ -66,10 +63,13 @@ func AfterFlags() {
 	e2e.AfterReadingAllFlags(&e2e.TestContext)
 }
 
-// LogTo sends what the e2e framework and client-go log to w; before the first call it goes
-// to Ginkgo's writer, which is the terminal while no spec runs.
-func LogTo(w io.Writer) {
-	klog.SetLogger(textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(w))))
+// Hush keeps what the e2e framework and client-go log to themselves until speak is called.
+// They log to Ginkgo's writer, which is the terminal while no spec runs.
+func Hush() (speak func()) {
+	v := flag.Lookup("v")
+	before := v.Value.String()
+	_ = v.Value.Set("-1")
+	return func() { _ = v.Value.Set(before) }
 }
 
 // Connect reaches the API server within timeout and reads the list of nodes. Its errors
