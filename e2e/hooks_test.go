@@ -12,25 +12,32 @@ import (
 	"sctp.test/framework/spec"
 )
 
-// A spec whose needs the cluster does not meet, or whose effect was not allowed, is not
-// applicable, and says why.
-var _ = ginkgo.BeforeEach(func() {
-	c, ok := spec.Of(ginkgo.CurrentSpecReport().Labels())
-	if !ok {
-		return
-	}
+// chapter is Describe with what goes before and after every spec. (Outside of a container
+// these hooks would be lost: Ginkgo clones its containers for a preview, and only them.)
+func chapter(text string, body func()) bool {
+	return ginkgo.Describe(text, func() {
+		ginkgo.BeforeEach(skipUnmet)
+		ginkgo.ReportAfterEach(tell)
+		body()
+	})
+}
+
+// skipUnmet takes out a spec whose needs the cluster does not meet, or whose effect was
+// not allowed, and says why.
+func skipUnmet() {
+	c, _ := spec.Of(ginkgo.CurrentSpecReport().Labels())
 	if why := here.unmet(c); why != "" {
 		ginkgo.Skip(why)
 	}
-})
+}
 
-// Each spec is told of when it is done; what is wrong in full.
-var _ = ginkgo.ReportAfterEach(func(r ginkgo.SpecReport) {
+// tell says what became of a spec; what is wrong in full.
+func tell(r ginkgo.SpecReport) {
 	result, ok := report.Of(r)
-	if !ok {
-		return
+	if !ok || here.out == nil {
+		return // left out by a filter, or a dry run
 	}
-	here.say("%-14s %s %-70s %6.1fs", result.Verdict, result.ID, result.Text, result.Seconds)
+	here.say("%-14s %s %-80s %5.1fs", result.Verdict, result.ID, result.Text, result.Seconds)
 	switch result.Verdict {
 	case spec.Pass, spec.Informed:
 	case spec.NotApplicable, spec.KnownLimitation:
@@ -38,7 +45,7 @@ var _ = ginkgo.ReportAfterEach(func(r ginkgo.SpecReport) {
 	default:
 		fmt.Fprint(here.out, indent(result.Reason))
 	}
-})
+}
 
 var _ = ginkgo.ReportAfterSuite("results", func(r ginkgo.Report) {
 	if here.run == nil {

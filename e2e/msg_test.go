@@ -7,7 +7,7 @@ import (
 	"sctp.test/framework/wire"
 )
 
-var _ = Describe("Messages", func() {
+var _ = chapter("Messages", func() {
 	It("of every size arrive byte by byte between pods", spec.Case{
 		ID: "MSG-01", Level: spec.Core,
 		Claim:  "Messages of 1 byte to 64 KiB MUST arrive whole and unchanged, both ways, on every path between pods.",

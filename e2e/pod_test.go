@@ -6,7 +6,7 @@ import (
 	"sctp.test/framework/spec"
 )
 
-var _ = Describe("Pods", func() {
+var _ = chapter("Pods", func() {
 	It("reach each other on the same node", spec.Case{
 		ID: "POD-01", Level: spec.Core,
 		Claim:  "A pod MUST reach the SCTP port of another pod on its node.",

@@ -7,7 +7,7 @@ import (
 	"sctp.test/framework/spec"
 )
 
-var _ = Describe("Policies", func() {
+var _ = chapter("Policies", func() {
 	It("admit port 80 and deny other ports, as in the documents' example", spec.Case{
 		ID: "POL-03", Level: spec.Core, Needs: spec.Needs{spec.NetworkPolicy},
 		Claim:  "An ingress rule with protocol SCTP and port 80 and no peers MUST admit everybody to that port of the selected pods and nobody to another, and MUST NOT touch other pods.",

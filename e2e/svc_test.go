@@ -6,7 +6,7 @@ import (
 	"sctp.test/framework/spec"
 )
 
-var _ = Describe("Services", func() {
+var _ = chapter("Services", func() {
 	It("are reached at their cluster addresses from every node", spec.Case{
 		ID: "SVC-01", Level: spec.Core,
 		Claim:  "A client on any node MUST reach an SCTP Service at each of its cluster addresses.",

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/onsi/ginkgo/v2"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -63,14 +64,18 @@ func AfterFlags() {
 	e2e.AfterReadingAllFlags(&e2e.TestContext)
 }
 
-// Hush keeps what the e2e framework and client-go log to themselves until speak is called.
-// They log to Ginkgo's writer, which is the terminal while no spec runs.
+// Hush keeps what the e2e framework logs from the terminal, which is where Ginkgo's writer
+// writes while no spec runs, until speak is called.
 func Hush() (speak func()) {
-	v := flag.Lookup("v")
-	before := v.Value.String()
-	_ = v.Value.Set("-1")
-	return func() { _ = v.Value.Set(before) }
+	writer := ginkgo.GinkgoWriter
+	ginkgo.GinkgoWriter = hushed{writer}
+	return func() { ginkgo.GinkgoWriter = writer }
 }
+
+// hushed is a Ginkgo writer that writes nothing.
+type hushed struct{ ginkgo.GinkgoWriterInterface }
+
+func (hushed) Write(p []byte) (int, error) { return len(p), nil }
 
 // Connect reaches the API server within timeout and reads the list of nodes. Its errors
 // are one line for the person who named the cluster.
