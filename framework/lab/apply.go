@@ -135,7 +135,7 @@ func (l *Lab) applyService(ctx context.Context, namespace, real, file string, s 
 func (l *Lab) enlistService(s *corev1.Service, p corev1.ServicePort, behind []*member) error {
 	proto := wire.Proto(strings.ToLower(string(p.Protocol)))
 	word := "svc/" + s.Name + ":" + port{uint16(p.Port), proto}.String()
-	t := target{proto: proto, addrs: map[reach.Family]netip.AddrPort{}, intended: behind, where: "ClusterIP"}
+	t := target{proto: proto, addrs: map[reach.Family]netip.AddrPort{}, intended: behind, port: uint16(p.TargetPort.IntValue()), where: "ClusterIP"}
 	for _, ip := range s.Spec.ClusterIPs {
 		a, err := netip.ParseAddr(ip)
 		if err != nil {
@@ -149,7 +149,7 @@ func (l *Lab) enlistService(s *corev1.Service, p corev1.ServicePort, behind []*m
 	}
 	for i := range l.run.Cluster.Nodes {
 		n := l.run.node(i + 1)
-		t := target{proto: proto, addrs: map[reach.Family]netip.AddrPort{}, intended: behind, where: "NodePort of " + n.Name}
+		t := target{proto: proto, addrs: map[reach.Family]netip.AddrPort{}, intended: behind, port: l.targets[word].port, where: "NodePort of " + n.Name}
 		for f := range l.targets[word].addrs { // the families the Service has got
 			if a, ok := n.Addr(l.targets[word].addrs[f].Addr()); ok {
 				t.addrs[f] = netip.AddrPortFrom(a, uint16(p.NodePort))

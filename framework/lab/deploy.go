@@ -41,6 +41,7 @@ type target struct {
 	proto    wire.Proto
 	addrs    map[reach.Family]netip.AddrPort
 	intended []*member // the pods that may answer there
+	port     uint16    // their port, 0 where it is known by its name only
 	where    string    // its node, or what it is, for people
 }
 
@@ -110,7 +111,7 @@ func (l *Lab) enlist(m *member, o order, place int) {
 	word := o.word(place)
 	l.names.Clients = append(l.names.Clients, reach.Name{Word: word, Node: place})
 	for _, p := range o.ports {
-		t := target{proto: p.proto, addrs: map[reach.Family]netip.AddrPort{}, intended: []*member{m}, where: "on " + m.node}
+		t := target{proto: p.proto, addrs: map[reach.Family]netip.AddrPort{}, intended: []*member{m}, port: p.number, where: "on " + m.node}
 		for f, a := range m.addrs {
 			t.addrs[f] = netip.AddrPortFrom(a, p.number)
 		}

@@ -3,9 +3,11 @@ package lab
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,6 +72,9 @@ func (l *Lab) matrices(table string) ([]reach.Matrix, error) {
 		if out, err = t.Resolve(l.names, l.families); err != nil {
 			return nil, err
 		}
+	}
+	if !slices.ContainsFunc(out, func(m reach.Matrix) bool { return m.Asked() > 0 }) {
+		return nil, errors.New("the table asks nothing")
 	}
 	for _, m := range out {
 		for i, row := range m.Want {

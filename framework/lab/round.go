@@ -45,6 +45,7 @@ type question struct {
 	client              *member
 	probe               wire.Probe
 	evidence            reach.Evidence
+	moved               wire.Counters // of the whole batch
 }
 
 // roundRecord is a line of the evidence file.
@@ -56,6 +57,7 @@ type roundRecord struct {
 	Server   string         `json:"server"`
 	Want     reach.Word     `json:"want"`
 	Evidence reach.Evidence `json:"evidence"`
+	Moved    wire.Counters  `json:"moved,omitempty"` // in the client's namespace while its batch ran
 }
 
 // round asks every cell of the matrices once, all at the same time, and judges.
@@ -79,7 +81,7 @@ func (l *Lab) round(ctx context.Context, number int, matrices []reach.Matrix, me
 		l.slow = l.slow || tooSlow(q.evidence)
 		p := pair{m.Family, m.Rows[q.row].Word, m.Columns[q.column].Word}
 		results[q.matrix].Found[q.row][q.column] = reach.Cell{Finding: f, Path: l.path(q, p.server)}
-		l.rounds = append(l.rounds, roundRecord{number, time.Now(), m.Family, p.client, p.server, m.Want[q.row][q.column], q.evidence})
+		l.rounds = append(l.rounds, roundRecord{number, time.Now(), m.Family, p.client, p.server, m.Want[q.row][q.column], q.evidence, q.moved})
 	}
 	return results
 }
@@ -102,7 +104,7 @@ func (l *Lab) questions(matrices []reach.Matrix, messages []wire.Message) []*que
 				}
 				q.evidence = reach.Evidence{Probe: q.probe}
 				for _, m := range t.intended {
-					q.evidence.Intended = append(q.evidence.Intended, m.uid)
+					q.evidence.Intended = append(q.evidence.Intended, reach.Backend{UID: m.uid, Port: t.port})
 				}
 				out = append(out, q)
 			}
@@ -166,7 +168,7 @@ func askOne(ctx context.Context, m *member, questions []*question) string {
 	}
 	var all []reach.Evidence
 	for i, q := range questions {
-		q.evidence.Seen = &reply.Batch.Observations[i]
+		q.evidence.Seen, q.moved = &reply.Batch.Observations[i], reply.Batch.Counters
 		all = append(all, q.evidence)
 	}
 	return reach.CheckInits(all, reply.Batch.Counters)

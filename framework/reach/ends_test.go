@@ -42,8 +42,6 @@ const ends = `
 	send     kernel  EACCES           any    unreachable
 	send     kernel  ENOPROTOOPT      any    unreachable
 	send     peer    none             any    refused
-	send     clock   none             any    silent
-	send     clock   ETIMEDOUT        any    silent
 
 	echo     kernel  ETIMEDOUT        any    silent
 	echo     kernel  ECONNREFUSED     any    refused
@@ -57,8 +55,6 @@ const ends = `
 	echo     kernel  EACCES           any    unreachable
 	echo     kernel  ENOPROTOOPT      any    unreachable
 	echo     peer    none             any    refused
-	echo     clock   none             any    silent
-	echo     clock   ETIMEDOUT        any    silent
 
 	close    kernel  ETIMEDOUT        any    silent
 	close    kernel  ECONNREFUSED     any    refused
@@ -72,8 +68,6 @@ const ends = `
 	close    kernel  EACCES           any    unreachable
 	close    kernel  ENOPROTOOPT      any    unreachable
 	close    peer    none             any    refused
-	close    clock   none             any    silent
-	close    clock   ETIMEDOUT        any    silent
 `
 
 // end is a line of ends without its outcome.

@@ -99,13 +99,16 @@ func probe(proto wire.Proto) wire.Probe {
 	}
 }
 
+// local is where the server was reached.
+var local = netip.MustParseAddrPort("10.244.2.4:80")
+
 func answeredBy(server wire.Identity) event {
 	return func(e *Evidence) {
 		e.Seen = &wire.Observation{
 			Nonce: nonce, Stage: wire.StageDone, Connect: 1800, Total: 41_000,
 			Greeting: &wire.Greeting{Nonce: nonce, Server: server}, Echoes: sent(e.Probe),
 		}
-		e.Records = []Witness{{Server: server, Record: wire.Record{Nonce: nonce, Proto: e.Probe.Proto, Messages: sent(e.Probe)}}}
+		e.Records = []Witness{{Server: server, Record: wire.Record{Nonce: nonce, Proto: e.Probe.Proto, Local: local, Messages: sent(e.Probe)}}}
 	}
 }
 
@@ -125,7 +128,7 @@ func endedAt(stage wire.Stage, ender wire.Ender, errno string) event {
 
 // evidence of one event; the pod that may answer is x/server.
 func evidence(proto wire.Proto, events ...event) Evidence {
-	e := Evidence{Probe: probe(proto), Intended: []string{identity("x/server").UID}}
+	e := Evidence{Probe: probe(proto), Intended: []Backend{{UID: identity("x/server").UID, Port: 80}}}
 	for _, happen := range events {
 		happen(&e)
 	}
