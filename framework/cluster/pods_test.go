@@ -27,36 +27,72 @@ func TestPodsInEveryState(t *testing.T) {
 		err    string
 		says   string
 	}{
-		{"new", corev1.PodStatus{Phase: corev1.PodPending}, false, "",
-			"phase Pending"},
-		{"ready", with(corev1.PodReady, corev1.ConditionTrue, "", corev1.PodIP{IP: "10.0.0.1"}), true, "",
-			"phase Pending"},
-		{"ready, but its addresses are not told yet", with(corev1.PodReady, corev1.ConditionTrue, ""), false, "",
-			"phase Pending"},
-		{"unschedulable", with(corev1.PodScheduled, corev1.ConditionFalse, "0/2 nodes are available: Insufficient memory."), false, "",
-			"PodScheduled: 0/2 nodes are available: Insufficient memory."},
-		{"being made", waits("ContainerCreating", ""), false, "",
-			"on node b, container agent waits: ContainerCreating"},
-		{"its image is tried again", waits("ErrImagePull", "not found"), false, "",
-			"on node b, container agent waits: ErrImagePull not found"},
-		{"its image is given up", waits("ImagePullBackOff", "Back-off pulling image"), false, "the image cannot be pulled: reg/agent:1",
-			"on node b, container agent waits: ImagePullBackOff Back-off pulling image"},
-		{"its image is misspelt", waits("InvalidImageName", "bad"), false, "the image cannot be pulled: reg/agent:1",
-			"on node b, container agent waits: InvalidImageName bad"},
-		{"its image may not be pulled", waits("ErrImageNeverPull", ""), false, "the image cannot be pulled: reg/agent:1",
-			"on node b, container agent waits: ErrImageNeverPull"},
-		{"it cannot be made", waits("CreateContainerConfigError", "image will run as root"), false, "waiting longer does not help",
-			"on node b, container agent waits: CreateContainerConfigError image will run as root"},
-		{"it ends again and again", crashing, false, "",
-			"on node b, container agent ended with status 1 (Error exec format error) and waits: CrashLoopBackOff"},
-		{"it ended", status(died), false, "",
-			"on node b, container agent ended with status 1 (Error exec format error)"},
-		{"it ended without a word", status(corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137}}), false, "",
-			"on node b, container agent ended with status 137"},
-		{"evicted", corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: "low on memory"}, false, "it failed: Evicted low on memory",
-			"phase Failed"},
-		{"failed without a word", corev1.PodStatus{Phase: corev1.PodFailed}, false, "it failed:",
-			"phase Failed"},
+		{
+			"new",
+			corev1.PodStatus{Phase: corev1.PodPending},
+			false, "",
+			"phase Pending",
+		},
+		{
+			"ready", with(corev1.PodReady, corev1.ConditionTrue, "", corev1.PodIP{IP: "10.0.0.1"}), true, "",
+			"phase Pending",
+		},
+		{
+			"ready, but its addresses are not told yet", with(corev1.PodReady, corev1.ConditionTrue, ""), false, "",
+			"phase Pending",
+		},
+		{
+			"unschedulable", with(corev1.PodScheduled, corev1.ConditionFalse, "0/2 nodes are available: Insufficient memory."), false, "",
+			"PodScheduled: 0/2 nodes are available: Insufficient memory.",
+		},
+		{
+			"being made", waits("ContainerCreating", ""), false, "",
+			"on node b, container agent waits: ContainerCreating",
+		},
+		{
+			"its image is tried again", waits("ErrImagePull", "not found"), false, "",
+			"on node b, container agent waits: ErrImagePull not found",
+		},
+		{
+			"its image is given up", waits("ImagePullBackOff", "Back-off pulling image"), false, "the image cannot be pulled: reg/agent:1",
+			"on node b, container agent waits: ImagePullBackOff Back-off pulling image",
+		},
+		{
+			"its image is misspelt", waits("InvalidImageName", "bad"), false, "the image cannot be pulled: reg/agent:1",
+			"on node b, container agent waits: InvalidImageName bad",
+		},
+		{
+			"its image may not be pulled", waits("ErrImageNeverPull", ""), false, "the image cannot be pulled: reg/agent:1",
+			"on node b, container agent waits: ErrImageNeverPull",
+		},
+		{
+			"it cannot be made", waits("CreateContainerConfigError", "image will run as root"), false, "waiting longer does not help",
+			"on node b, container agent waits: CreateContainerConfigError image will run as root",
+		},
+		{
+			"it ends again and again", crashing, false, "",
+			"on node b, container agent ended with status 1 (Error exec format error) and waits: CrashLoopBackOff",
+		},
+		{
+			"it ended", status(died), false, "",
+			"on node b, container agent ended with status 1 (Error exec format error)",
+		},
+		{
+			"it ended without a word", status(corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137}}), false, "",
+			"on node b, container agent ended with status 137",
+		},
+		{
+			"evicted",
+			corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: "low on memory"},
+			false, "it failed: Evicted low on memory",
+			"phase Failed",
+		},
+		{
+			"failed without a word",
+			corev1.PodStatus{Phase: corev1.PodFailed},
+			false, "it failed:",
+			"phase Failed",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

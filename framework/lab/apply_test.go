@@ -25,10 +25,16 @@ func TestConfine(t *testing.T) {
 		peer networkingv1.NetworkPolicyPeer
 		want map[string]string
 	}{
-		{"namespaces by label", networkingv1.NetworkPolicyPeer{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"ns": "y"}}},
-			map[string]string{"ns": "y", cluster.RunLabel: "1a2b3"}},
-		{"namespaces by expression", networkingv1.NetworkPolicyPeer{NamespaceSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "ns", Operator: in, Values: []string{"y"}}}}},
-			map[string]string{cluster.RunLabel: "1a2b3"}},
+		{
+			"namespaces by label",
+			networkingv1.NetworkPolicyPeer{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"ns": "y"}}},
+			map[string]string{"ns": "y", cluster.RunLabel: "1a2b3"},
+		},
+		{
+			"namespaces by expression",
+			networkingv1.NetworkPolicyPeer{NamespaceSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "ns", Operator: in, Values: []string{"y"}}}}},
+			map[string]string{cluster.RunLabel: "1a2b3"},
+		},
 		{"all namespaces", networkingv1.NetworkPolicyPeer{NamespaceSelector: &metav1.LabelSelector{}}, nil},
 		{"pods only", networkingv1.NetworkPolicyPeer{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"pod": "client"}}}, nil},
 		{"addresses", networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: "10.0.0.0/8"}}, nil},
@@ -198,6 +204,16 @@ func TestWhoIsBehindAService(t *testing.T) {
 		behind := l.targets["svc/port-differs:5000"].intended
 		if len(behind) != 1 || behind[0].word != "x/server@1" {
 			t.Errorf("behind the Service are %+v", behind)
+		}
+		for f, vip := range l.targets["svc/port-differs:5000"].addrs {
+			b.virtual[vip] = netip.AddrPortFrom(behind[0].addrs[f], 6000)
+		}
+		if r := claim(t, l, "svc/port-differs:5000\nx/other@2 answered\n"); len(r.Wrong()) > 0 {
+			t.Error(r.Text())
+		}
+		b.virtual[l.targets["svc/port-differs:5000"].addrs[reach.IPv4]] = netip.AddrPortFrom(l.member("x/other@2").addrs[reach.IPv4], 6000)
+		if r := claim(t, l, "svc/port-differs:5000\ny/server@1 answered\n"); len(r.Wrong()) != 1 {
+			t.Errorf("a Service that leads to another pod is taken for good:\n%s", r.Text())
 		}
 	})
 }

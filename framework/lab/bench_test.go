@@ -104,7 +104,7 @@ func (b *bench) serve(a *agent, in io.Reader, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		time.Sleep(wait)
+		<-time.After(wait)
 		if err := enc.Encode(reply); err != nil {
 			return err
 		}
@@ -155,13 +155,13 @@ func (b *bench) probe(from *agent, p wire.Probe, moved wire.Counters) (o wire.Ob
 	o = wire.Observation{Nonce: p.Nonce, Stage: wire.StageConnect, Ender: wire.EndedByKernel, Errno: b.behaves(b, from, p)}
 	switch o.Errno {
 	case "answered":
-		to := b.behind(p)
+		to, at := b.behind(p)
 		o.Stage, o.Ender, o.Errno, took = wire.StageDone, "", "", 2*time.Millisecond
 		o.Greeting = &wire.Greeting{Nonce: p.Nonce, Server: to.identity}
 		for i, m := range p.Messages {
 			o.Echoes = append(o.Echoes, wire.Echo{Size: m.Size, Digest: wire.Digest(wire.Payload(p.Nonce, i, m.Size)), Stream: m.Stream, PPID: m.PPID})
 		}
-		to.records[p.Nonce] = wire.Record{Nonce: p.Nonce, Proto: p.Proto, Messages: o.Echoes}
+		to.records[p.Nonce] = wire.Record{Nonce: p.Nonce, Proto: p.Proto, Local: at, Messages: o.Echoes}
 	case "ETIMEDOUT":
 		took = p.Timers.InitWindow()
 		moved[wire.T1InitExpireds] += int64(p.Timers.Inits())
@@ -174,24 +174,24 @@ func (b *bench) probe(from *agent, p wire.Probe, moved wire.Counters) (o wire.Ob
 
 // open is a network without policies.
 func (b *bench) open(_ *agent, p wire.Probe) string {
-	if b.behind(p) == nil {
+	if to, _ := b.behind(p); to == nil {
 		return "ECONNREFUSED"
 	}
 	return "answered"
 }
 
-// behind is who listens where a probe goes.
-func (b *bench) behind(p wire.Probe) *agent {
-	at := p.Target
+// behind is who listens where a probe goes, and at which of its addresses.
+func (b *bench) behind(p wire.Probe) (to *agent, at netip.AddrPort) {
+	at = p.Target
 	if real, ok := b.virtual[at]; ok {
 		at = real
 	}
 	for _, a := range b.agents {
 		if a.listens[wire.Endpoint{Proto: p.Proto, Addr: at}] {
-			return a
+			return a, at
 		}
 	}
-	return nil
+	return nil, at
 }
 
 // change gives the network another behaviour.

@@ -85,8 +85,12 @@ func TestPlaces(t *testing.T) {
 		index int
 		want  []int
 	}{
-		{"x/a", 0, []int{1}}, {"x/a", 1, []int{2}}, {"x/a", 3, []int{1}},
-		{"x/a@2", 0, []int{2}}, {"x/a@4", 0, []int{1}}, {"x/a@*", 5, []int{1, 2, 3}},
+		{"x/a", 0, []int{1}},
+		{"x/a", 1, []int{2}},
+		{"x/a", 3, []int{1}},
+		{"x/a@2", 0, []int{2}},
+		{"x/a@4", 0, []int{1}},
+		{"x/a@*", 5, []int{1, 2, 3}},
 	} {
 		o, err := parseOrder(tt.word)
 		if err != nil {

@@ -78,27 +78,36 @@ func TestSettle(t *testing.T) {
 		{name: "a node without SCTP denies nothing", network: port81("EPROTONOSUPPORT"), table: halfDenied, state: reach.Unsettled, rounds: 2, ground: reach.GroundUnsupported, wrong: reach.Unsupported},
 		{name: "an agent that dies when it is asked", network: port81(gone), table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken},
 		{name: "an errno that nobody knows", network: port81("EBADMSG"), table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken},
-		{name: "silence that was not asked for", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
+		{
+			name: "silence that was not asked for", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
 			lies: func(_ *agent, _ wire.Request, r *wire.Reply) {
 				if r.Batch != nil {
 					r.Batch.Counters = nil // the INITs never left
 				}
-			}},
-		{name: "a reply to half the questions", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
+			},
+		},
+		{
+			name: "a reply to half the questions", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
 			lies: func(_ *agent, _ wire.Request, r *wire.Reply) {
 				if r.Batch != nil {
 					r.Batch.Observations = r.Batch.Observations[:1]
 				}
-			}},
-		{name: "records that cannot be read", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
+			},
+		},
+		{
+			name: "records that cannot be read", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
 			lies: func(_ *agent, q wire.Request, r *wire.Reply) {
 				if q.Records != nil {
 					r.Error = "out of memory"
 				}
-			}},
-		{name: "a server that records nothing", network: (*bench).open, table: openTable, state: reach.Unsettled, ground: reach.GroundFail, wrong: reach.Answered,
-			lies: func(_ *agent, _ wire.Request, r *wire.Reply) { r.Records = nil }},
-		{name: "a denial that the server has on record", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundFail, wrong: reach.Silent,
+			},
+		},
+		{
+			name: "a server that records nothing", network: (*bench).open, table: openTable, state: reach.Unsettled, ground: reach.GroundFail, wrong: reach.Answered,
+			lies: func(_ *agent, _ wire.Request, r *wire.Reply) { r.Records = nil },
+		},
+		{
+			name: "a denial that the server has on record", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundFail, wrong: reach.Silent,
 			lies: func(_ *agent, q wire.Request, r *wire.Reply) {
 				if q.Records != nil {
 					r.Records = nil
@@ -106,7 +115,8 @@ func TestSettle(t *testing.T) {
 						r.Records = append(r.Records, wire.Record{Nonce: n, Proto: wire.SCTP})
 					}
 				}
-			}},
+			},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -148,7 +158,7 @@ func TestMatrices(t *testing.T) {
 		{"a denial of what was never seen open", halfDenied, "ipv4: x/client to x/server:81 is to be denied, but the spec never saw it answered: no denial without a control"},
 		{"each word of denial", strings.Replace(halfDenied, "denied", "refused", 1), "ipv4: x/client to x/server:81 is to be denied, but the spec never saw it answered: no denial without a control"},
 		{"an unknown server", strings.ReplaceAll(openTable, "81", "82"), `table line 1: "x/server:82" is no server of this spec; the nearest is "x/server:80"`},
-		{"an unknown word", strings.Replace(openTable, "answered", "anwsered", 1), `table line 2: "anwsered" is no word for a cell; the nearest is "answered"`},
+		{"an unknown word", strings.Replace(openTable, "answered", "answred", 1), `table line 2: "answred" is no word for a cell; the nearest is "answered"`},
 		{"nothing", "", "the table is empty"},
 	}
 	for _, tt := range tests {

@@ -90,7 +90,7 @@ func fromNode(ctx context.Context, c *cluster.Cluster, namespace, node string) (
 	if err != nil {
 		return h, fmt.Errorf("log of pod %s: %w", pod.Name, err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	if err := json.NewDecoder(log).Decode(&h); err != nil {
 		return h, fmt.Errorf("log of pod %s: %w", pod.Name, err)
 	}

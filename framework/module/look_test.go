@@ -37,7 +37,8 @@ func TestLook(t *testing.T) {
 		want    wire.HostModule
 		err     string
 	}{
-		{"blacklisted", release + `
+		{
+			"blacklisted", release + `
 'modinfo -F filename sctp') echo /lib/sctp.ko;;
 'grep -rsnE --include=*.conf ^[[:space:]]*(blacklist|install)'*) printf '/etc/modprobe.d/a.conf:3:  blacklist sctp\n'; exit 2;;
 'grep -rsnE --include=*.conf ^[[:space:]]*sctp'*) printf '/etc/modules-load.d/b.conf:1:sctp\n';;
@@ -45,17 +46,34 @@ func TestLook(t *testing.T) {
 			wire.HostModule{
 				Node: "b", Kernel: "6.12", File: "/lib/sctp.ko",
 				Config: []string{"/etc/modprobe.d/a.conf:3: blacklist sctp"}, AtBoot: []string{"/etc/modules-load.d/b.conf:1: sctp"},
-			}, ""},
-		{"loaded", release + "modinfo*) echo /lib/sctp.ko;;\n'grep -rsnE'*) exit 1;;\n'grep -E ^sctp  /proc/modules') echo 'sctp 1 2 - Live';;\n",
-			wire.HostModule{Node: "b", Kernel: "6.12", File: "/lib/sctp.ko", Before: true, After: true}, ""},
-		{"built in", release + "modinfo*) echo '(builtin)';;\n" + nothing,
-			wire.HostModule{Node: "b", Kernel: "6.12", File: "(builtin)", Before: true, After: true}, ""},
-		{"not shipped", release + "modinfo*) echo 'not found' >&2; exit 1;;\n" + nothing,
-			wire.HostModule{Node: "b", Kernel: "6.12"}, ""},
-		{"out of reach", "'uname -r') echo 'no route' >&2; exit 1;;",
-			wire.HostModule{Node: "b"}, "uname on node b: exit status 1: no route"},
-		{"no modinfo", release + "modinfo*) exit 127;;",
-			wire.HostModule{Node: "b", Kernel: "6.12"}, "modinfo on node b: exit status 127: "},
+			},
+			"",
+		},
+		{
+			"loaded", release + "modinfo*) echo /lib/sctp.ko;;\n'grep -rsnE'*) exit 1;;\n'grep -E ^sctp  /proc/modules') echo 'sctp 1 2 - Live';;\n",
+			wire.HostModule{Node: "b", Kernel: "6.12", File: "/lib/sctp.ko", Before: true, After: true},
+			"",
+		},
+		{
+			"built in", release + "modinfo*) echo '(builtin)';;\n" + nothing,
+			wire.HostModule{Node: "b", Kernel: "6.12", File: "(builtin)", Before: true, After: true},
+			"",
+		},
+		{
+			"not shipped", release + "modinfo*) echo 'not found' >&2; exit 1;;\n" + nothing,
+			wire.HostModule{Node: "b", Kernel: "6.12"},
+			"",
+		},
+		{
+			"out of reach", "'uname -r') echo 'no route' >&2; exit 1;;",
+			wire.HostModule{Node: "b"},
+			"uname on node b: exit status 1: no route",
+		},
+		{
+			"no modinfo", release + "modinfo*) exit 127;;",
+			wire.HostModule{Node: "b", Kernel: "6.12"},
+			"modinfo on node b: exit status 127: ",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -117,7 +117,7 @@ func (a *Agent) open(ctx context.Context) (*stream, error) {
 			return a.stream, nil
 		}
 	}
-	s := start(a.ctx, a.dial)
+	s := start(a.ctx, a.dial) //nolint:contextcheck // a stream outlives the question that opens it
 	select {
 	case <-s.greeted:
 	case <-s.ended:

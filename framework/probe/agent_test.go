@@ -178,7 +178,7 @@ func TestRestartedAgentIsNotBelieved(t *testing.T) {
 // What an agent, or what stands in its place, may say or not say.
 func TestStrangeStreams(t *testing.T) {
 	text := func(s string, more ...string) Dialer {
-		return func(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
+		return func(_ context.Context, stdin io.Reader, stdout io.Writer) error {
 			_, _ = io.WriteString(stdout, s)
 			if len(more) == 0 { // and then nothing any more
 				_, err := io.Copy(io.Discard, stdin)
@@ -246,7 +246,7 @@ func TestStalledStreamHoldsUpNobody(t *testing.T) {
 // Nor does one that opens slowly: each question waits as long as it was given.
 func TestSlowOpeningHoldsUpNobody(t *testing.T) {
 	in(t, func(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
-		time.Sleep(30 * time.Second)
+		<-time.After(30 * time.Second)
 		return say("a", echo)(ctx, stdin, stdout)
 	}, func(t *testing.T, a *Agent) {
 		var wg sync.WaitGroup

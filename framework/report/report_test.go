@@ -42,10 +42,15 @@ func TestSummaryAndConformance(t *testing.T) {
 			result("POL-03", spec.Core, spec.Pass, ""), result("POL-04", spec.Core, spec.KnownLimitation, "see there"),
 			result("PRF-01", spec.Informational, spec.Informed, ""),
 		}, "5 specs in 83s: 2 pass, 1 known-limitation, 1 informational, 1 not-applicable\nconformant, as far as was asked\n"},
-		{"one spec", []Result{result("POD-01", spec.Core, spec.Pass, "")},
-			"1 spec in 83s: 1 pass\nconformant, as far as was asked\n"},
-		{"nothing", nil,
-			"0 specs in 83s: \nnot conformant: no spec was judged\n"},
+		{
+			"one spec",
+			[]Result{result("POD-01", spec.Core, spec.Pass, "")},
+			"1 spec in 83s: 1 pass\nconformant, as far as was asked\n",
+		},
+		{
+			"nothing", nil,
+			"0 specs in 83s: \nnot conformant: no spec was judged\n",
+		},
 		{"each trouble", []Result{
 			result("POD-01", spec.Core, spec.Pass, ""), result("POL-03", spec.Core, spec.Fail, "POL-03: 1 of 6 paths is not as claimed\n\n  table\n"),
 			result("POL-05", spec.Core, spec.Inconclusive, "\nthe denials are not proven\nmore"), result("SVC-01", spec.Extended, spec.Error, ""),
@@ -55,16 +60,31 @@ func TestSummaryAndConformance(t *testing.T) {
   error          SVC-01: 
 not conformant: no core claim passed of policy
 `},
-		{"a core claim failed", []Result{result("POD-01", spec.Core, spec.Pass, ""), result("POD-02", spec.Core, spec.Fail, "no")},
-			"2 specs in 83s: 1 pass, 1 fail\n  fail           POD-02: no\nnot conformant\n"},
-		{"an extended claim failed", []Result{result("POD-01", spec.Core, spec.Pass, ""), result("POD-02", spec.Extended, spec.Fail, "no")},
-			"2 specs in 83s: 1 pass, 1 fail\n  fail           POD-02: no\nconformant, as far as was asked: no core claim failed\n"},
-		{"an extended claim could not be judged", []Result{result("POD-01", spec.Core, spec.Pass, ""), result("POD-02", spec.Extended, spec.Inconclusive, "no")},
-			"2 specs in 83s: 1 pass, 1 inconclusive\n  inconclusive   POD-02: no\nnot conformant\n"},
-		{"a chapter that could not apply", []Result{result("POD-01", spec.Core, spec.Pass, ""), result("POL-03", spec.Core, spec.NotApplicable, "no")},
-			"2 specs in 83s: 1 pass, 1 not-applicable\nnot conformant: no core claim passed of policy\n"},
-		{"only extended claims were asked", []Result{result("POL-03", spec.Extended, spec.NotApplicable, "no")},
-			"1 spec in 83s: 1 not-applicable\nconformant, as far as was asked\n"},
+		{
+			"a core claim failed",
+			[]Result{result("POD-01", spec.Core, spec.Pass, ""), result("POD-02", spec.Core, spec.Fail, "no")},
+			"2 specs in 83s: 1 pass, 1 fail\n  fail           POD-02: no\nnot conformant\n",
+		},
+		{
+			"an extended claim failed",
+			[]Result{result("POD-01", spec.Core, spec.Pass, ""), result("POD-02", spec.Extended, spec.Fail, "no")},
+			"2 specs in 83s: 1 pass, 1 fail\n  fail           POD-02: no\nconformant, as far as was asked: no core claim failed\n",
+		},
+		{
+			"an extended claim could not be judged",
+			[]Result{result("POD-01", spec.Core, spec.Pass, ""), result("POD-02", spec.Extended, spec.Inconclusive, "no")},
+			"2 specs in 83s: 1 pass, 1 inconclusive\n  inconclusive   POD-02: no\nnot conformant\n",
+		},
+		{
+			"a chapter that could not apply",
+			[]Result{result("POD-01", spec.Core, spec.Pass, ""), result("POL-03", spec.Core, spec.NotApplicable, "no")},
+			"2 specs in 83s: 1 pass, 1 not-applicable\nnot conformant: no core claim passed of policy\n",
+		},
+		{
+			"only extended claims were asked",
+			[]Result{result("POL-03", spec.Extended, spec.NotApplicable, "no")},
+			"1 spec in 83s: 1 not-applicable\nconformant, as far as was asked\n",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
