@@ -77,7 +77,7 @@ var _ = chapter("The SCTP module", func() {
 			switch {
 			case !a.After:
 				_, why := module.WhyOff(a)
-				wrong = append(wrong, fmt.Sprintf("  node %s: not loaded: %s (%s)", n.Name, why, a.Message))
+				wrong = append(wrong, fmt.Sprintf("  node %s: not loaded: %s", n.Name, why))
 			case !b.Before || !b.After:
 				wrong = append(wrong, fmt.Sprintf("  node %s: gone when the loader came again", n.Name))
 			case strings.Join(a.Config, "\n") != strings.Join(b.Config, "\n") || strings.Join(a.AtBoot, "\n") != strings.Join(b.AtBoot, "\n"):

@@ -48,7 +48,7 @@ func (o *options) register(f *flag.FlagSet) {
 	f.StringVar(&o.focus, "focus", "", "spec IDs, separated by commas, or a regular expression on specs' texts")
 	f.StringVar(&o.module, "enable-module", moduleNever, "how SCTP comes to nodes that lack it: "+strings.Join(modules, ", "))
 	f.StringVar(&o.allow, "allow", "", "effects outside the suite's own namespaces that specs may have: node, cluster")
-	f.StringVar(&o.access, "node-access", "none", "root on nodes for diagnosis: none, or exec: and a command with {node}")
+	f.StringVar(&o.access, "node-access", "none", "root on nodes for diagnosis: none, or exec: and a command with {node}, its words separated by spaces")
 	f.StringVar(&o.artifacts, "artifacts", "", "folder for the results (default _artifacts/<UTC time>)")
 	f.DurationVar(&o.patience, "patience", time.Minute, "how long the cluster may take to do what a spec asks of it")
 	f.BoolVar(&o.catalogue, "catalogue", false, "print the catalogue of all specs and exit")

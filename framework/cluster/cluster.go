@@ -64,9 +64,9 @@ func AfterFlags() {
 	e2e.AfterReadingAllFlags(&e2e.TestContext)
 }
 
-// Hush keeps what the e2e framework logs from the terminal, which is where Ginkgo's writer
+// hush keeps what the e2e framework logs from the terminal, which is where Ginkgo's writer
 // writes while no spec runs, until speak is called.
-func Hush() (speak func()) {
+func hush() (speak func()) {
 	writer := ginkgo.GinkgoWriter
 	ginkgo.GinkgoWriter = hushed{writer}
 	return func() { ginkgo.GinkgoWriter = writer }
@@ -86,7 +86,9 @@ func Connect(ctx context.Context, timeout time.Duration) (*Cluster, error) {
 			return nil, fmt.Errorf("kubeconfig: %w", err)
 		}
 	}
+	speak := hush()
 	config, err := e2e.LoadConfig()
+	speak()
 	if errors.Is(err, rest.ErrNotInCluster) {
 		return nil, errors.New("no cluster is named: pass --kubeconfig=PATH")
 	}

@@ -79,7 +79,10 @@ func (c *Cluster) Abandoned(ctx context.Context, force bool) ([]string, error) {
 	}
 	var out []string
 	for _, ns := range list.Items {
-		if ns.DeletionTimestamp == nil && !force {
+		if ns.DeletionTimestamp != nil && !force {
+			continue // somebody is at it
+		}
+		if !force {
 			alive, err := c.alive(ctx, ns)
 			if err != nil {
 				return nil, err

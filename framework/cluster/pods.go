@@ -23,7 +23,7 @@ var ErrImage = errors.New("the image cannot be pulled")
 // hopeless are the reasons for which a container waits that waiting does not cure.
 var hopeless = []string{
 	"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
-	"CreateContainerConfigError", "CreateContainerError",
+	"CreateContainerConfigError", "CreateContainerError", "CrashLoopBackOff",
 }
 
 // OnNode binds a pod to a node but leaves it to the scheduler to say whether it fits.

@@ -70,7 +70,7 @@ func TestPodsInEveryState(t *testing.T) {
 			"on node b, container agent waits: CreateContainerConfigError image will run as root",
 		},
 		{
-			"it ends again and again", crashing, false, "",
+			"it ends again and again", crashing, false, "waiting longer does not help",
 			"on node b, container agent ended with status 1 (Error exec format error) and waits: CrashLoopBackOff",
 		},
 		{

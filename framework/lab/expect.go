@@ -18,7 +18,7 @@ import (
 	"sctp.test/framework/wire"
 )
 
-// AllAnswered, in place of a table, claims that every client without a port of its own
+// AllAnswered claims, in place of a table, that every client without a port of its own
 // reaches every server.
 const AllAnswered = "*"
 
@@ -110,9 +110,9 @@ func (l *Lab) plainClients() []reach.Name {
 func (l *Lab) settle(ctx context.Context, matrices []reach.Matrix, messages []wire.Message) reach.Report {
 	start := time.Now()
 	report := reach.Report{ID: l.id, State: reach.Unsettled, Evidence: l.folder(), Again: "make e2e FOCUS=" + l.id}
-	for held := -1; held < holdRounds && ctx.Err() == nil; {
+	for held := -1; ctx.Err() == nil; {
 		begun := time.Now()
-		report.Results = l.round(ctx, report.Rounds+1, matrices, messages)
+		report.Results = l.round(ctx, asking{matrices, messages, report.Rounds + 1, held >= 0})
 		report.Rounds++
 		report.Took = time.Since(start)
 		wrong := report.Wrong()
@@ -120,7 +120,9 @@ func (l *Lab) settle(ctx context.Context, matrices []reach.Matrix, messages []wi
 		case len(wrong) == 0:
 			held++
 			report.State = reach.Held
-			continue
+			if held == holdRounds {
+				return report
+			}
 		case held >= 0:
 			report.State = reach.Intermittent
 			return report

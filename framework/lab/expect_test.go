@@ -219,7 +219,7 @@ func TestLasting(t *testing.T) {
 func TestSlowPathsTakeTheSlowerProfile(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
 		l := b.lab(t, "x/server:80,81", "x/client")
-		if got := l.timers(reach.Denied); got != denyTimers {
+		if got := l.timers(reach.Denied, false); got != denyTimers {
 			t.Errorf("at first denials take %+v", got)
 		}
 		b.lies = func(_ *agent, _ wire.Request, r *wire.Reply) {
@@ -228,11 +228,14 @@ func TestSlowPathsTakeTheSlowerProfile(t *testing.T) {
 			}
 		}
 		claim(t, l, AllAnswered)
-		if got := l.timers(reach.Denied); got != denySlowTimers {
+		if got := l.timers(reach.Denied, true); got != denySlowTimers {
 			t.Errorf("then denials take %+v", got)
 		}
-		if got := l.timers(reach.Word(reach.Answered)); got != openTimers {
-			t.Errorf("and answers %+v", got)
+		if got := l.timers(reach.Word(reach.Answered), false); got != openTimers {
+			t.Errorf("and answers, while they settle, %+v", got)
+		}
+		if got := l.timers(reach.Word(reach.Answered), true); got != holdTimers {
+			t.Errorf("and answers that hold %+v", got)
 		}
 	})
 	for name, tt := range map[string]struct {
@@ -240,7 +243,7 @@ func TestSlowPathsTakeTheSlowerProfile(t *testing.T) {
 		inits  int
 		window time.Duration
 	}{
-		"deny": {denyTimers, 6, 1650 * time.Millisecond}, "deny slowly": {denySlowTimers, 6, 4400 * time.Millisecond}, "open": {openTimers, 5, 3 * time.Second},
+		"deny": {denyTimers, 6, 1650 * time.Millisecond}, "deny slowly": {denySlowTimers, 6, 4400 * time.Millisecond}, "open": {openTimers, 3, 3 * time.Second}, "hold": {holdTimers, 6, 6 * time.Second},
 	} {
 		if tt.timers.Inits() != tt.inits || tt.timers.InitWindow() != tt.window {
 			t.Errorf("%s: %d INITs in %v", name, tt.timers.Inits(), tt.timers.InitWindow())

@@ -91,7 +91,8 @@ func (f *fleet) add(ctx context.Context, s seat) (*member, error) {
 		}
 		m.addrs[familyOf(a)] = a
 	}
-	m.agent = probe.New(f.run.ctx, fmt.Sprintf("%s/%s on %s", s.namespace, pod.Name, s.node),
+	m.agent = probe.New(f.run.ctx, //nolint:contextcheck // streams live as long as the run
+		fmt.Sprintf("%s/%s on %s", s.namespace, pod.Name, s.node),
 		func(ctx context.Context, in io.Reader, out io.Writer) error {
 			return f.run.Cluster.Stream(ctx, real, pod.Name, "agent", []string{"/sctp-agent", "session"}, in, out)
 		})

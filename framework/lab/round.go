@@ -13,23 +13,33 @@ import (
 	"sctp.test/framework/wire"
 )
 
-// The timers of probes, set on the socket; see the table of profiles in wire.Timers'
-// terms: what a denial needs is 6 INITs in 1.65 s, so that 10 % loss each way hides an
-// open path with a probability of 5e-5 in one attempt.
+// The timers of probes, set on the socket.
+//
+// A denial needs 6 INITs in 1.65 s, so that 10 % loss each way hides an open path with a
+// probability of 5e-5 in one attempt.
+//
+// Where an answer is expected INITs are a second apart: one that is sent again while the
+// answer to the first is under way draws a second INIT-ACK with another tag, connection
+// tracking keeps that one, and through a Service the association dies of it (seen with
+// Linux 6.1). While a table settles an attempt may fail early, for there will be another;
+// once it holds none may fail for a lost packet, and six INITs make that unlikely.
 var (
 	denyTimers     = wire.Timers{RTOInitial: 150, RTOMin: 100, RTOMax: 300, MaxInitTimeout: 300, MaxInits: 5, AssocMaxRetran: 6}
 	denySlowTimers = wire.Timers{RTOInitial: 400, RTOMin: 100, RTOMax: 800, MaxInitTimeout: 800, MaxInits: 5, AssocMaxRetran: 6}
-	openTimers     = wire.Timers{RTOInitial: 200, RTOMin: 100, RTOMax: 800, MaxInitTimeout: 800, MaxInits: 4, AssocMaxRetran: 6}
-	listenTimers   = wire.Timers{RTOInitial: 200, RTOMin: 100, RTOMax: 800, MaxInitTimeout: 800, MaxInits: 4, AssocMaxRetran: 6}
+	openTimers     = wire.Timers{RTOInitial: 1000, RTOMin: 100, RTOMax: 1000, MaxInitTimeout: 1000, MaxInits: 2, AssocMaxRetran: 6}
+	holdTimers     = wire.Timers{RTOInitial: 1000, RTOMin: 100, RTOMax: 1000, MaxInitTimeout: 1000, MaxInits: 5, AssocMaxRetran: 6}
+	listenTimers   = holdTimers
 )
 
 // slowConnect is the handshake, two round trips, from which on a denial is proven with
 // the slower profile.
 const slowConnect = 200 * time.Millisecond
 
-// patience for a probe once it is connected; the margin is for the way to the agent.
+// echoPatience is for what comes after the connect. It is longer than the seven seconds
+// in which the kernel gives up on data, so that it is the kernel that ends a probe.
+// askMargin is for the way to the agent.
 const (
-	echoPatience = 8 * time.Second
+	echoPatience = 15 * time.Second
 	askMargin    = 10 * time.Second
 )
 
@@ -60,9 +70,18 @@ type roundRecord struct {
 	Moved    wire.Counters  `json:"moved,omitempty"` // in the client's namespace while its batch ran
 }
 
+// asking is what a series of rounds asks.
+type asking struct {
+	matrices []reach.Matrix
+	messages []wire.Message
+	number   int  // of the round
+	holding  bool // the table was right in the round before
+}
+
 // round asks every cell of the matrices once, all at the same time, and judges.
-func (l *Lab) round(ctx context.Context, number int, matrices []reach.Matrix, messages []wire.Message) []reach.Result {
-	questions := l.questions(matrices, messages)
+func (l *Lab) round(ctx context.Context, ask asking) []reach.Result {
+	matrices := ask.matrices
+	questions := l.questions(ask)
 	shortfalls := l.ask(ctx, questions)
 	l.readRecords(ctx, questions)
 	results := make([]reach.Result, len(matrices))
@@ -81,15 +100,15 @@ func (l *Lab) round(ctx context.Context, number int, matrices []reach.Matrix, me
 		l.slow = l.slow || tooSlow(q.evidence)
 		p := pair{m.Family, m.Rows[q.row].Word, m.Columns[q.column].Word}
 		results[q.matrix].Found[q.row][q.column] = reach.Cell{Finding: f, Path: l.path(q, p.server)}
-		l.rounds = append(l.rounds, roundRecord{number, time.Now(), m.Family, p.client, p.server, m.Want[q.row][q.column], q.evidence, q.moved})
+		l.rounds = append(l.rounds, roundRecord{ask.number, time.Now(), m.Family, p.client, p.server, m.Want[q.row][q.column], q.evidence, q.moved})
 	}
 	return results
 }
 
 // questions makes a probe for each cell that is asked.
-func (l *Lab) questions(matrices []reach.Matrix, messages []wire.Message) []*question {
+func (l *Lab) questions(ask asking) []*question {
 	var out []*question
-	for i, m := range matrices {
+	for i, m := range ask.matrices {
 		for j, client := range m.Rows {
 			for k, server := range m.Columns {
 				w := m.Want[j][k]
@@ -100,7 +119,7 @@ func (l *Lab) questions(matrices []reach.Matrix, messages []wire.Message) []*que
 				t := l.targets[server.Word]
 				q.probe = wire.Probe{
 					Proto: t.proto, Local: q.client.addrs[m.Family], Target: t.addrs[m.Family],
-					Nonce: nonce(), Timers: l.timers(w), Messages: messages, Patience: wire.Millis(echoPatience.Milliseconds()),
+					Nonce: nonce(), Timers: l.timers(w, ask.holding), Messages: ask.messages, Patience: wire.Millis(echoPatience.Milliseconds()),
 				}
 				q.evidence = reach.Evidence{Probe: q.probe}
 				for _, m := range t.intended {
@@ -113,8 +132,10 @@ func (l *Lab) questions(matrices []reach.Matrix, messages []wire.Message) []*que
 	return out
 }
 
-func (l *Lab) timers(w reach.Word) wire.Timers {
+func (l *Lab) timers(w reach.Word, holding bool) wire.Timers {
 	switch {
+	case !w.Denies() && holding:
+		return holdTimers
 	case !w.Denies():
 		return openTimers
 	case l.slow:

@@ -56,7 +56,7 @@ func Start(ctx context.Context, c *cluster.Cluster, o Options) (*Run, error) {
 	r := &Run{Options: o, Cluster: c, namespaces: map[string]string{}}
 	r.ctx, r.stop = context.WithCancel(context.WithoutCancel(ctx))
 	r.fleet.run = r
-	go c.KeepAlive(r.ctx, r.Namespaces)
+	go c.KeepAlive(r.ctx, r.Namespaces) //nolint:contextcheck // leases live as long as the run
 	for _, ns := range sorted(layout) {
 		if _, err := r.namespace(ctx, ns); err != nil {
 			return r, err

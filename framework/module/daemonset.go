@@ -35,6 +35,9 @@ func LoadByDaemonSet(ctx context.Context, c *cluster.Cluster, run, image string)
 	if err != nil {
 		return nil, err
 	}
+	alive, stop := context.WithCancel(ctx)
+	defer stop()
+	go c.KeepAlive(alive, func() []string { return []string{ns.Name} })
 	ds, err := manifests.Load[*appsv1.DaemonSet]("module/load-sctp.yaml")
 	if err != nil {
 		return nil, err

@@ -103,7 +103,7 @@ func fromClient(e Evidence) Finding {
 		if complete(e) {
 			return answered(e)
 		}
-		return connected(o)
+		return connected(e)
 	default:
 		return broken(o.Stage, fmt.Sprintf("unknown stage %q", o.Stage))
 	}
@@ -148,12 +148,16 @@ func connecting(e Evidence) Finding {
 	return f
 }
 
-// connected judges a probe that ended between the handshake and the last echo. That the
-// clock ended it says nothing of the network: where packets are lost the kernel gives up
-// before, so what is late is a starved process.
-func connected(o wire.Observation) Finding {
+// connected judges a probe that ended between the handshake and the last echo. Where the
+// clock ended it, data was lost if the kernel sent some again (heartbeats can keep such an
+// association alive for good) or if the server has the nonce; else the server's process
+// was starved, which says nothing of the network.
+func connected(e Evidence) Finding {
+	o := *e.Seen
 	outcome := byKernel(o, errnoOutcome)
 	switch {
+	case o.Ender == wire.EndedByClock && (len(e.Records) > 0 || o.Assoc != nil && o.Assoc.Retrans > 0):
+		outcome = Silent
 	case o.Stage == wire.StageDone: // and yet not complete
 		outcome = ""
 	case o.Ender == wire.EndedByPeer:

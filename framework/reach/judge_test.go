@@ -61,6 +61,30 @@ func TestWhatTheServersSayAboutADenial(t *testing.T) {
 	}
 }
 
+// Heartbeats can keep an association alive whose data is lost: then the clock ends the
+// probe, and it takes another sign to tell a lossy path from a starved process.
+func TestTheClockAfterConnect(t *testing.T) {
+	resent := func(e *Evidence) { e.Seen.Assoc = &wire.Assoc{Retrans: 9} }
+	acked := func(e *Evidence) { e.Seen.Assoc = &wire.Assoc{} }
+	for _, stage := range []wire.Stage{wire.StageSend, wire.StageEcho} {
+		late := endedAt(stage, wire.EndedByClock, "")
+		for _, c := range []struct {
+			name     string
+			happened []event
+			want     Outcome
+		}{
+			{"data was sent again", []event{late, resent}, Silent},
+			{"the server has the nonce", []event{late, acked, recordedBy("x/server")}, Silent},
+			{"data was acknowledged and nobody read it", []event{late, acked}, Broken},
+			{"nothing is known", []event{late}, Broken},
+		} {
+			if f := Judge(evidence(wire.SCTP, c.happened...)); f.Outcome != c.want || f.Connecting {
+				t.Errorf("%s, %s: %+v, want %s", stage, c.name, f, c.want)
+			}
+		}
+	}
+}
+
 // A UDP probe has no kernel that gives up: its denial is the clock's end, and rests on
 // the servers' records alone.
 func TestUDPDenial(t *testing.T) {

@@ -40,6 +40,12 @@ func (r Report) count(v spec.Verdict) int {
 	return n
 }
 
+// Good says whether a run may exit with status 0: conformant as far as was asked, and no
+// spec of any level bad.
+func (r Report) Good() bool {
+	return r.Conformant && !slices.ContainsFunc(r.Specs, func(s Result) bool { return slices.Contains(bad, s.Verdict) })
+}
+
 // conclusion is what the run says of the cluster as a whole, and why no more.
 func (r Report) conclusion() string {
 	switch missing := r.unjudged(); {

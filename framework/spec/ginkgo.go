@@ -29,6 +29,9 @@ func transform(node types.NodeType, offset ginkgo.Offset, text string, args []an
 	if slices.Contains(args, any(ginkgo.Focus)) || slices.Contains(args, any(ginkgo.Pending)) {
 		return text, args, []error{fmt.Errorf("%q: neither focused nor pending: choose specs with --focus", text)}
 	}
+	if slices.Contains(args, any(ginkgo.Ordered)) {
+		return text, args, []error{fmt.Errorf("%q: ordered: a spec that fails would take the next ones with it", text)}
+	}
 	var cases []Case
 	args = slices.DeleteFunc(slices.Clone(args), func(a any) bool {
 		c, ok := a.(Case)

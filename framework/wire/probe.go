@@ -86,7 +86,8 @@ type Echo struct {
 	PPID   uint32 `json:"ppid,omitempty"`
 }
 
-// Assoc is taken from SCTP_STATUS and SCTP_GET_ASSOC_STATS just before the close.
+// Assoc is taken from SCTP_STATUS and SCTP_GET_ASSOC_STATS just before the close, or when
+// an association that still lives is given up.
 type Assoc struct {
 	InStreams  uint16 `json:"in_streams"`
 	OutStreams uint16 `json:"out_streams"`
