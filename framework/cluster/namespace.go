@@ -110,9 +110,8 @@ func (c *Cluster) alive(ctx context.Context, ns corev1.Namespace) (bool, error) 
 // DeleteNamespaces removes namespaces and waits until they are gone.
 func (c *Cluster) DeleteNamespaces(ctx context.Context, names []string, timeout time.Duration) error {
 	for _, n := range names {
-		err := c.Client.CoreV1().Namespaces().Delete(ctx, n, metav1.DeleteOptions{})
-		if err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("deleting namespace %s: %w", n, err)
+		if err := c.Drop(ctx, n); err != nil {
+			return err
 		}
 	}
 	if len(names) == 0 {
@@ -125,6 +124,28 @@ func (c *Cluster) DeleteNamespaces(ctx context.Context, names []string, timeout 
 		}
 	}
 	return nil
+}
+
+// Drop deletes a namespace and waits for nothing.
+func (c *Cluster) Drop(ctx context.Context, name string) error {
+	err := c.Client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("deleting namespace %s: %w", name, err)
+	}
+	return nil
+}
+
+// DeleteRun removes everything that a run has, and waits until it is gone.
+func (c *Cluster) DeleteRun(ctx context.Context, run string, timeout time.Duration) error {
+	list, err := c.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: RunLabel + "=" + run})
+	if err != nil {
+		return fmt.Errorf("namespaces of run %s: %w", run, err)
+	}
+	var names []string
+	for _, ns := range list.Items {
+		names = append(names, ns.Name)
+	}
+	return c.DeleteNamespaces(ctx, names, timeout)
 }
 
 // awaitGone waits for the deletion of a namespace. (The e2e framework's own wait is for

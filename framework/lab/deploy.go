@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/onsi/ginkgo/v2"
 
@@ -29,9 +30,9 @@ type Lab struct {
 	targets map[string]target // by the word of the server
 	applied []object
 
-	asked    map[pair]bool // what the last round of a settled table said: true is answered
-	controls map[pair]bool // pairs that were denied and must be seen answered again
-	slow     bool          // a round trip was measured that needs the slower denial profile
+	asked    map[pair]bool          // what the last round of a settled table said: true is answered
+	controls map[pair]bool          // pairs that were denied and must be seen answered again
+	fastest  map[pair]time.Duration // the fastest handshake that was seen
 	rounds   []roundRecord
 	expected bool
 }
@@ -62,7 +63,7 @@ func newLab(r *Run, id string) *Lab {
 	return &Lab{
 		run: r, id: id, families: r.Families(), orders: map[*member]order{},
 		open: map[*member][]wire.Endpoint{}, targets: map[string]target{},
-		asked: map[pair]bool{}, controls: map[pair]bool{},
+		asked: map[pair]bool{}, controls: map[pair]bool{}, fastest: map[pair]time.Duration{},
 	}
 }
 

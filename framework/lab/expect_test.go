@@ -219,22 +219,25 @@ func TestLasting(t *testing.T) {
 func TestSlowPathsTakeTheSlowerProfile(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
 		l := b.lab(t, "x/server:80,81", "x/client")
-		if got := l.timers(reach.Denied, false); got != denyTimers {
+		p := pair{reach.IPv4, "x/client", "x/server:80"}
+		if got := l.timers(p, reach.Denied, false); got != denyTimers {
 			t.Errorf("at first denials take %+v", got)
 		}
 		b.lies = func(_ *agent, _ wire.Request, r *wire.Reply) {
 			if r.Batch != nil {
-				r.Batch.Observations[0].Connect = wire.Micros((slowConnect + 1).Microseconds() + 1)
+				for i := range r.Batch.Observations {
+					r.Batch.Observations[i].Connect = wire.Micros((slowConnect + 1).Microseconds() + 1)
+				}
 			}
 		}
 		claim(t, l, AllAnswered)
-		if got := l.timers(reach.Denied, true); got != denySlowTimers {
+		if got := l.timers(p, reach.Denied, true); got != denySlowTimers {
 			t.Errorf("then denials take %+v", got)
 		}
-		if got := l.timers(reach.Word(reach.Answered), false); got != openTimers {
+		if got := l.timers(p, reach.Word(reach.Answered), false); got != openTimers {
 			t.Errorf("and answers, while they settle, %+v", got)
 		}
-		if got := l.timers(reach.Word(reach.Answered), true); got != holdTimers {
+		if got := l.timers(p, reach.Word(reach.Answered), true); got != holdTimers {
 			t.Errorf("and answers that hold %+v", got)
 		}
 	})

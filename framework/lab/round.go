@@ -97,8 +97,8 @@ func (l *Lab) round(ctx context.Context, ask asking) []reach.Result {
 		if why := shortfalls[q.client]; why != "" && f.Outcome == reach.Silent && f.Connecting {
 			f = reach.Finding{Outcome: reach.Broken, Stage: f.Stage, Reason: why}
 		}
-		l.slow = l.slow || tooSlow(q.evidence)
 		p := pair{m.Family, m.Rows[q.row].Word, m.Columns[q.column].Word}
+		l.measure(p, q.evidence)
 		results[q.matrix].Found[q.row][q.column] = reach.Cell{Finding: f, Path: l.path(q, p.server)}
 		l.rounds = append(l.rounds, roundRecord{ask.number, time.Now(), m.Family, p.client, p.server, m.Want[q.row][q.column], q.evidence, q.moved})
 	}
@@ -119,7 +119,7 @@ func (l *Lab) questions(ask asking) []*question {
 				t := l.targets[server.Word]
 				q.probe = wire.Probe{
 					Proto: t.proto, Local: q.client.addrs[m.Family], Target: t.addrs[m.Family],
-					Nonce: nonce(), Timers: l.timers(w, ask.holding), Messages: ask.messages, Patience: wire.Millis(echoPatience.Milliseconds()),
+					Nonce: nonce(), Timers: l.timers(pair{m.Family, client.Word, server.Word}, w, ask.holding), Messages: ask.messages, Patience: wire.Millis(echoPatience.Milliseconds()),
 				}
 				q.evidence = reach.Evidence{Probe: q.probe}
 				for _, m := range t.intended {
@@ -132,13 +132,15 @@ func (l *Lab) questions(ask asking) []*question {
 	return out
 }
 
-func (l *Lab) timers(w reach.Word, holding bool) wire.Timers {
+// timers are the profile for one path: how slow it is, the fastest handshake tells; a slower
+// one may have waited for a processor.
+func (l *Lab) timers(p pair, w reach.Word, holding bool) wire.Timers {
 	switch {
 	case !w.Denies() && holding:
 		return holdTimers
 	case !w.Denies():
 		return openTimers
-	case l.slow:
+	case l.fastest[p] > slowConnect:
 		return denySlowTimers
 	default:
 		return denyTimers
@@ -261,8 +263,15 @@ func (l *Lab) path(q *question, server string) string {
 		server, q.probe.Target, l.targets[server].where)
 }
 
-func tooSlow(e reach.Evidence) bool {
-	return e.Seen != nil && e.Seen.Greeting != nil && time.Duration(e.Seen.Connect)*time.Microsecond > slowConnect
+// measure keeps the time of the fastest handshake of each path.
+func (l *Lab) measure(p pair, e reach.Evidence) {
+	if e.Seen == nil || e.Seen.Greeting == nil {
+		return
+	}
+	took := time.Duration(e.Seen.Connect) * time.Microsecond
+	if before, known := l.fastest[p]; !known || took < before {
+		l.fastest[p] = took
+	}
 }
 
 func nonce() string {

@@ -46,9 +46,16 @@ type Run struct {
 	namespaces map[string]string // real names by their names in specs
 }
 
-// layout is the fleet a run begins with: agents per node in each namespace. It is what
-// nearly every spec needs, so that pods are made once and side by side.
-var layout = map[string]int{"x": 2, "y": 1}
+// first are the agents a run begins with, which is what nearly every spec needs, so that
+// pods are made once and side by side: a server and a client on every node, and one agent
+// in another namespace.
+func (r *Run) first() []seat {
+	seats := []seat{{"y", r.node(2).Name}}
+	for _, n := range r.Cluster.Nodes {
+		seats = append(seats, seat{"x", n.Name}, seat{"x", n.Name})
+	}
+	return seats
+}
 
 // Start makes the namespaces and the first agents. Whatever it made is removed by Stop,
 // also after an error.
@@ -57,20 +64,7 @@ func Start(ctx context.Context, c *cluster.Cluster, o Options) (*Run, error) {
 	r.ctx, r.stop = context.WithCancel(context.WithoutCancel(ctx))
 	r.fleet.run = r
 	go c.KeepAlive(r.ctx, r.Namespaces) //nolint:contextcheck // leases live as long as the run
-	for _, ns := range sorted(layout) {
-		if _, err := r.namespace(ctx, ns); err != nil {
-			return r, err
-		}
-	}
-	var wanted []seat
-	for _, n := range c.Nodes {
-		for _, ns := range sorted(layout) {
-			for range layout[ns] {
-				wanted = append(wanted, seat{ns, n.Name})
-			}
-		}
-	}
-	_, err := r.fleet.hire(ctx, wanted)
+	_, err := r.fleet.hire(ctx, r.first())
 	return r, err
 }
 
@@ -78,7 +72,7 @@ func Start(ctx context.Context, c *cluster.Cluster, o Options) (*Run, error) {
 func (r *Run) Stop(ctx context.Context) error {
 	r.fleet.close()
 	defer r.stop()
-	return r.Cluster.DeleteNamespaces(ctx, r.Namespaces(), 2*time.Minute)
+	return r.Cluster.DeleteRun(ctx, r.ID, 2*time.Minute)
 }
 
 // Namespaces lists the real names of the run's namespaces.
@@ -158,13 +152,4 @@ func (r *Run) place(name string) int {
 		}
 	}
 	return 0
-}
-
-func sorted(m map[string]int) []string {
-	var out []string
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }

@@ -23,13 +23,13 @@ import (
 const loadLimit = 4 * time.Minute
 
 // LoadByDaemonSet loads the module on every node of the cluster from a privileged
-// DaemonSet in a namespace of its own, which it removes again. It returns what it found
+// DaemonSet in a namespace of its own, which it leaves being deleted. It returns what it found
 // and did by the node's name; nodes that did not report are in the error, with the reason.
 func LoadByDaemonSet(ctx context.Context, c *cluster.Cluster, run, image string) (found map[string]wire.HostModule, err error) {
 	ns, err := c.CreateNamespace(ctx, run, "sctp-"+run+"-module", psa.LevelPrivileged, nil)
 	if ns != nil {
 		defer func() {
-			err = errors.Join(err, c.DeleteNamespaces(context.WithoutCancel(ctx), []string{ns.Name}, loadLimit))
+			err = errors.Join(err, c.Drop(context.WithoutCancel(ctx), ns.Name))
 		}()
 	}
 	if err != nil {
