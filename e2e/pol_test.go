@@ -13,7 +13,7 @@ var _ = chapter("Policies", func() {
 		Claim:  "An ingress rule with protocol SCTP and port 80 and no peers MUST admit everybody to that port of the selected pods and nobody to another, and MUST NOT touch other pods.",
 		Source: okdUsingSCTP + "; networking.k8s.io/v1 NetworkPolicyPort",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/web:80,81 role=web", "x/other:81", "x/client", "y/client")
+		lab := Deploy(ctx, "x/web@*:80,81 role=web", "x/other:81", "x/client", "y/client")
 
 		By("finding every path open while there is no policy")
 		lab.Expect(ctx, AllAnswered)
@@ -21,9 +21,9 @@ var _ = chapter("Policies", func() {
 		By("applying the documents' policy")
 		lab.Apply(ctx, "x", "okd/allow-sctp-on-http.yaml")
 		lab.Expect(ctx, `
-			          x/web:80  x/web:81  x/other:81
-			x/client  answered  denied    answered
-			y/client  answered  denied    answered
+			          x/web@*:80  x/web@*:81  x/other:81
+			x/client  answered    denied      answered
+			y/client  answered    denied      answered
 		`)
 	})
 
@@ -32,7 +32,7 @@ var _ = chapter("Policies", func() {
 		Claim:  "An ingress rule with protocol SCTP, port 80 and a podSelector MUST admit the selected pods on that port and nothing else.",
 		Source: "networking.k8s.io/v1 NetworkPolicyIngressRule",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server:80,81", "x/client", "x/stranger", "y/client")
+		lab := Deploy(ctx, "x/server@*:80,81", "x/client", "x/stranger", "y/client")
 
 		By("finding every path open while there is no policy")
 		lab.Expect(ctx, AllAnswered)
@@ -40,10 +40,10 @@ var _ = chapter("Policies", func() {
 		By("applying a policy that names port and peer")
 		lab.Apply(ctx, "x", "policy/allow-port-80-from-client.yaml")
 		lab.Expect(ctx, `
-			            x/server:80  x/server:81
-			x/client    answered     denied
-			x/stranger  denied       denied
-			y/client    denied       denied
+			            x/server@*:80  x/server@*:81
+			x/client    answered       denied
+			x/stranger  denied         denied
+			y/client    denied         denied
 		`)
 	})
 

@@ -34,6 +34,10 @@ func ParseAccess(text string) (*Access, error) {
 	return nil, fmt.Errorf("--node-access=%s: want none, or exec: and a command with {node}", text)
 }
 
+// commandLimit is how long a command on a node may take: those of the suite look at
+// something and return.
+const commandLimit = 30 * time.Second
+
 // Run runs a command on a node and returns what it wrote to stdout. An exit status other
 // than 0 is an error of type *exec.ExitError.
 func (a *Access) Run(ctx context.Context, node string, command ...string) (string, error) {
@@ -45,6 +49,8 @@ func (a *Access) Run(ctx context.Context, node string, command ...string) (strin
 		argv = append(argv, strings.ReplaceAll(word, "{node}", node))
 	}
 	argv = append(argv, command...)
+	ctx, cancel := context.WithTimeoutCause(ctx, commandLimit, fmt.Errorf("no end after %v", commandLimit))
+	defer cancel()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
