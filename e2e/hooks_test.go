@@ -90,6 +90,10 @@ func (s *suite) lacks(n spec.Need) string {
 		if s.modules.wasOnEverywhere() {
 			return "SCTP was on before this run on every node"
 		}
+	case spec.ModuleLoading:
+		if s.options.module == moduleNever || s.options.module == modulePresent {
+			return "it loads the module, and --enable-module=" + s.options.module
+		}
 	case spec.NetworkPolicy:
 		// The API does not tell whether anybody enforces policies; the specs find out.
 	}
@@ -97,7 +101,7 @@ func (s *suite) lacks(n spec.Need) string {
 }
 
 func (s *suite) environment() report.Environment {
-	e := report.Environment{Kubernetes: s.cluster.Version, Image: s.image, Module: s.modules.how()}
+	e := report.Environment{Kubernetes: s.cluster.Version, Image: s.image, Module: s.modules.how(), LeftOut: s.cluster.LeftOut}
 	for _, f := range s.run.Families() {
 		e.Families = append(e.Families, string(f))
 	}

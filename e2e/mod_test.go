@@ -59,7 +59,7 @@ var _ = chapter("The SCTP module", func() {
 	})
 
 	It("is loaded by a privileged pod, which changes nothing where it is loaded already", spec.Case{
-		ID: "MOD-07", Level: spec.Extended, Effect: spec.Node,
+		ID: "MOD-07", Level: spec.Extended, Effect: spec.Node, Needs: spec.Needs{spec.ModuleLoading},
 		Claim:  "Loading the module from a privileged DaemonSet MUST make it available on every node, and MUST change neither module nor files where it is loaded already.",
 		Source: "modprobe(8); apps/v1 DaemonSet",
 	}, func(ctx SpecContext) {

@@ -137,6 +137,9 @@ func (s *suite) judge(ctx context.Context, m *testing.M, selected int) (int, err
 	defer log.Close()
 	s.openLog(log)
 	s.say("%d specs on %s: Kubernetes %s, %d nodes; results in %s", selected, s.cluster.Config.Host, s.cluster.Version, len(s.cluster.Nodes), folder)
+	for _, n := range s.cluster.LeftOut {
+		s.say("left out: node %s", n)
+	}
 	status, err := s.prepareAndRun(ctx, m, folder)
 	if cleanErr := s.stop(ctx); cleanErr != nil {
 		err = errors.Join(err, cleanErr)

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,9 @@ import (
 type Cluster struct {
 	Client  kubernetes.Interface
 	Config  *rest.Config
-	Version string // of the API server, e.g. v1.37.2
-	Nodes   []Node // ready, schedulable Linux nodes without taints, in the order of their names
+	Version string   // of the API server, e.g. v1.37.2
+	Nodes   []Node   // ready, schedulable Linux nodes without taints, in the order of their names
+	LeftOut []string // the other nodes, each with the reason why agents do not run there
 }
 
 // Node is a node that agents can run on.
@@ -86,9 +88,8 @@ func Connect(ctx context.Context, timeout time.Duration) (*Cluster, error) {
 			return nil, fmt.Errorf("kubeconfig: %w", err)
 		}
 	}
-	speak := hush()
+	defer hush()()
 	config, err := e2e.LoadConfig()
-	speak()
 	if errors.Is(err, rest.ErrNotInCluster) {
 		return nil, errors.New("no cluster is named: pass --kubeconfig=PATH")
 	}
@@ -112,18 +113,24 @@ func (c *Cluster) discover(ctx context.Context) error {
 		return fmt.Errorf("the API server at %s does not answer: %w", c.Config.Host, err)
 	}
 	c.Version = gitVersion(raw)
+	all, err := c.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("nodes of %s: %w", c.Config.Host, err)
+	}
 	nodes, err := e2enode.GetReadySchedulableNodes(ctx, c.Client)
 	if err != nil {
 		return fmt.Errorf("nodes of %s: %w", c.Config.Host, err)
 	}
-	for _, n := range nodes.Items {
-		if os := n.Labels[corev1.LabelOSStable]; os != "" && os != "linux" {
+	for _, n := range all.Items {
+		fit := slices.ContainsFunc(nodes.Items, func(o corev1.Node) bool { return o.Name == n.Name })
+		if why := unfit(n, fit); why != "" {
+			c.LeftOut = append(c.LeftOut, n.Name+": "+why)
 			continue
 		}
 		c.Nodes = append(c.Nodes, describe(n))
 	}
 	if len(c.Nodes) == 0 {
-		return fmt.Errorf("%s has no schedulable Linux node", c.Config.Host)
+		return fmt.Errorf("%s has no schedulable Linux node (%s)", c.Config.Host, strings.Join(c.LeftOut, "; "))
 	}
 	number(c.Nodes)
 	return nil

@@ -40,6 +40,7 @@ type Environment struct {
 	Image      string   `json:"image"`
 	Module     string   `json:"module"` // how SCTP came to the nodes
 	Nodes      []Node   `json:"nodes"`
+	LeftOut    []string `json:"leftOut,omitempty"` // nodes that were not judged, each with the reason
 }
 
 // Node is a node that the run used.

@@ -47,6 +47,7 @@ const (
 	DualStack     Need = "dual-stack"     // pods with addresses of both families
 	NodeAccess    Need = "node-access"    // --node-access
 	ModuleAbsent  Need = "module-absent"  // a node where SCTP was off when the run began
+	ModuleLoading Need = "module-loading" // --enable-module that is not never
 )
 
 // Effect says what a spec changes outside its own namespaces. Node and Cluster run
@@ -82,7 +83,7 @@ var chapters = map[string]string{
 
 var (
 	levels  = []Level{Core, Extended, Informational, SelfCheck}
-	needs   = Needs{TwoNodes, NetworkPolicy, DualStack, NodeAccess, ModuleAbsent}
+	needs   = Needs{TwoNodes, NetworkPolicy, DualStack, NodeAccess, ModuleAbsent, ModuleLoading}
 	effects = []Effect{Namespace, Node, Cluster}
 	paces   = []Pace{Fast, Slow}
 
