@@ -43,6 +43,7 @@ type target struct {
 	addrs    map[reach.Family]netip.AddrPort
 	intended []*member // the pods that may answer there
 	port     uint16    // their port, 0 where it is known by its name only
+	direct   bool      // the address is a pod's own
 	where    string    // its node, or what it is, for people
 }
 
@@ -112,7 +113,7 @@ func (l *Lab) enlist(m *member, o order, place int) {
 	word := o.word(place)
 	l.names.Clients = append(l.names.Clients, reach.Name{Word: word, Node: place})
 	for _, p := range o.ports {
-		t := target{proto: p.proto, addrs: map[reach.Family]netip.AddrPort{}, intended: []*member{m}, port: p.number, where: "on " + m.node}
+		t := target{proto: p.proto, addrs: map[reach.Family]netip.AddrPort{}, intended: []*member{m}, port: p.number, direct: true, where: "on " + m.node}
 		for f, a := range m.addrs {
 			t.addrs[f] = netip.AddrPortFrom(a, p.number)
 		}

@@ -126,7 +126,7 @@ func (l *Lab) settle(ctx context.Context, matrices []reach.Matrix, messages []wi
 		case held >= 0:
 			report.State = reach.Intermittent
 			return report
-		case report.Took > l.run.Patience, lasting(wrong) && report.Rounds > 1:
+		case report.Took > l.run.Patience, l.lasting(wrong) && report.Rounds > 1:
 			return report
 		}
 		await(ctx, begun.Add(pace))
@@ -135,14 +135,11 @@ func (l *Lab) settle(ctx context.Context, matrices []reach.Matrix, messages []wi
 }
 
 // lasting says whether waiting cannot cure what is wrong: a host without SCTP gets none
-// by being asked again.
-func lasting(wrong []reach.Place) bool {
-	for _, p := range wrong {
-		if p.Outcome != reach.Unsupported {
-			return false
-		}
-	}
-	return true
+// by being asked again. (The address of a Service may yet lead to another host.)
+func (l *Lab) lasting(wrong []reach.Place) bool {
+	return !slices.ContainsFunc(wrong, func(p reach.Place) bool {
+		return p.Outcome != reach.Unsupported || p.Stage != wire.StageSocket && !l.targets[p.Column.Word].direct
+	})
 }
 
 // remember keeps what a held table said, as control for later denials.

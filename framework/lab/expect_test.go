@@ -196,21 +196,24 @@ func TestControls(t *testing.T) {
 }
 
 func TestLasting(t *testing.T) {
-	place := func(o reach.Outcome) reach.Place {
-		return reach.Place{Cell: reach.Cell{Finding: reach.Finding{Outcome: o}}}
+	l := &Lab{targets: map[string]target{"x/server:80": {direct: true}, "svc/echo:80": {}}}
+	place := func(o reach.Outcome, at wire.Stage, server string) reach.Place {
+		return reach.Place{Column: reach.Name{Word: server}, Cell: reach.Cell{Finding: reach.Finding{Outcome: o, Stage: at}}}
 	}
-	unsupported, silent, broken := place(reach.Unsupported), place(reach.Silent), place(reach.Broken)
-	for _, tt := range []struct {
+	socket := place(reach.Unsupported, wire.StageSocket, "svc/echo:80")
+	pod := place(reach.Unsupported, wire.StageConnect, "x/server:80")
+	for name, tt := range map[string]struct {
 		wrong []reach.Place
 		want  bool
 	}{
-		{[]reach.Place{unsupported}, true},
-		{[]reach.Place{unsupported, unsupported}, true},
-		{[]reach.Place{unsupported, silent}, false},
-		{[]reach.Place{broken}, false},
+		"the client's host":                  {[]reach.Place{socket}, true},
+		"the server's host":                  {[]reach.Place{socket, pod}, true},
+		"a node that has no rules yet":       {[]reach.Place{socket, place(reach.Unsupported, wire.StageConnect, "svc/echo:80")}, false},
+		"something else beside it":           {[]reach.Place{pod, place(reach.Silent, wire.StageConnect, "x/server:80")}, false},
+		"an agent that may answer next time": {[]reach.Place{place(reach.Broken, "", "x/server:80")}, false},
 	} {
-		if lasting(tt.wrong) != tt.want {
-			t.Errorf("%v lasts: %v", tt.wrong, !tt.want)
+		if l.lasting(tt.wrong) != tt.want {
+			t.Errorf("%s lasts: %v", name, !tt.want)
 		}
 	}
 }
