@@ -188,6 +188,7 @@ func (s *suite) connect(ctx context.Context) error {
 func (s *suite) openLog(log io.Writer) {
 	s.out = io.MultiWriter(os.Stdout, log)
 	ginkgo.GinkgoWriter.TeeTo(log)
+	cluster.LogTo(log)
 	if _, reporter := ginkgo.GinkgoConfiguration(); !reporter.Verbose && !reporter.VeryVerbose {
 		formatter.ColorableStdOut = log
 	}

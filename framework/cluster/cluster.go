@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"slices"
@@ -24,6 +25,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/textlogger"
 	e2e "k8s.io/kubernetes/test/e2e/framework"
 	e2enode "k8s.io/kubernetes/test/e2e/framework/node"
 )
@@ -64,6 +67,11 @@ func RegisterFlags(flags *flag.FlagSet) {
 func AfterFlags() {
 	e2e.TestContext.Provider = "skeleton"
 	e2e.AfterReadingAllFlags(&e2e.TestContext)
+}
+
+// LogTo sends what client-go logs to w, away from the terminal.
+func LogTo(w io.Writer) {
+	klog.SetLogger(textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(w))))
 }
 
 // hush keeps what the e2e framework logs from the terminal, which is where Ginkgo's writer
