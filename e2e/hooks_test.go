@@ -43,7 +43,7 @@ func tell(r ginkgo.SpecReport) {
 	case spec.NotApplicable, spec.KnownLimitation:
 		here.say("               %s", result.Reason)
 	default:
-		fmt.Fprint(here.out, indent(result.Reason))
+		here.say("%s", indent(result.Reason))
 	}
 }
 
@@ -91,8 +91,8 @@ func (s *suite) lacks(n spec.Need) string {
 			return "SCTP was on before this run on every node"
 		}
 	case spec.ModuleLoading:
-		if s.options.module == moduleNever || s.options.module == modulePresent {
-			return "it loads the module, and --enable-module=" + s.options.module
+		if s.module == moduleNever || s.module == modulePresent {
+			return "it loads the module, and --enable-module=" + s.module
 		}
 	case spec.NetworkPolicy:
 		// The API does not tell whether anybody enforces policies; the specs find out.
@@ -122,7 +122,7 @@ func (s *suite) reproduce() string {
 	if s.config.LabelFilter != "" && s.focus == "" {
 		words = append(words, "LABELS='"+s.config.LabelFilter+"'")
 	}
-	return strings.Join(append(words, "MODULE="+s.options.module), " ")
+	return strings.Join(append(words, "MODULE="+s.module), " ")
 }
 
 // conclude fails the running spec on a ground that is not its own.

@@ -43,7 +43,7 @@ var _ = chapter("The SCTP module", func() {
 		ID: "MOD-02", Level: spec.Core, Needs: spec.Needs{spec.ModuleAbsent},
 		Claim:  "A node without SCTP MUST be named with the reason: not shipped, blacklisted, trapped by an install line, not loaded, or forbidden.",
 		Source: okdUsingSCTP + "; modprobe.d(5)",
-	}, func(ctx SpecContext) {
+	}, func(SpecContext) {
 		var unexplained []string
 		for _, n := range here.cluster.Nodes {
 			why, text := here.modules.node(n.Name).Why()

@@ -28,7 +28,7 @@ type loadResult struct {
 // begin lets the loader run while the agents start: it looks before it loads, and agents
 // open no socket until they are asked to. Its result is nil where nothing is to be loaded.
 func (k *moduleState) begin(ctx context.Context, s *suite, run string) <-chan loadResult {
-	if s.options.module != moduleDaemonSet {
+	if s.module != moduleDaemonSet {
 		return nil
 	}
 	k.tried = true
@@ -58,7 +58,7 @@ func (k *moduleState) finish(ctx context.Context, s *suite, loading <-chan loadR
 	if k.seen, err = s.run.Survey(ctx, false); err != nil {
 		return err
 	}
-	if s.options.module == moduleAuto && !k.on(s) {
+	if s.module == moduleAuto && !k.on(s) {
 		k.tried = true
 		if k.first, err = module.LoadByDaemonSet(ctx, s.cluster, s.run.ID, s.image); err != nil {
 			return err
@@ -67,7 +67,7 @@ func (k *moduleState) finish(ctx context.Context, s *suite, loading <-chan loadR
 	if k.first == nil {
 		err = k.look(ctx, s)
 	}
-	if s.options.module == modulePresent && !k.on(s) {
+	if s.module == modulePresent && !k.on(s) {
 		return fmt.Errorf("--enable-module=present, but %s", strings.Join(k.off(s), "; "))
 	}
 	return err

@@ -58,12 +58,12 @@ func (o *options) register(f *flag.FlagSet) {
 
 // help lists the flags of this suite only.
 func (o *options) help(w io.Writer) {
-	fmt.Fprint(w, "usage: e2e.test --kubeconfig=PATH --agent-image=REF [flags]\n\n  --kubeconfig\n    \tthe cluster to judge; $KUBECONFIG is not read\n")
+	_, _ = fmt.Fprint(w, "usage: e2e.test --kubeconfig=PATH --agent-image=REF [flags]\n\n  --kubeconfig\n    \tthe cluster to judge; $KUBECONFIG is not read\n")
 	own := flag.NewFlagSet("", flag.ContinueOnError)
 	(&options{}).register(own)
 	own.SetOutput(w)
 	own.PrintDefaults()
-	fmt.Fprint(w, "  --ginkgo.label-filter\n    \tsuch as 'Chapter: containsAny policy'; see ginkgo help for all --ginkgo flags\n")
+	_, _ = fmt.Fprint(w, "  --ginkgo.label-filter\n    \tsuch as 'Chapter: containsAny policy'; see ginkgo help for all --ginkgo flags\n")
 }
 
 // parse reads the command line. Its errors are one line for the person who wrote it.

@@ -89,8 +89,8 @@ func (s *suite) main(ctx context.Context, m *testing.M) (int, error) {
 	case err != nil:
 		return exitBadInput, err
 	case s.catalogue:
-		fmt.Fprint(os.Stdout, spec.Catalogue())
-		return exitOK, nil
+		_, err := fmt.Fprint(os.Stdout, spec.Catalogue())
+		return exitOK, err
 	case s.clean:
 		return s.cleanCluster(ctx)
 	case selected == 0:
@@ -134,7 +134,7 @@ func (s *suite) judge(ctx context.Context, m *testing.M, selected int) (int, err
 	if err != nil {
 		return exitBadInput, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	s.openLog(log)
 	s.say("%d specs on %s: Kubernetes %s, %d nodes; results in %s", selected, s.cluster.Config.Host, s.cluster.Version, len(s.cluster.Nodes), folder)
 	for _, n := range s.cluster.LeftOut {
@@ -146,7 +146,7 @@ func (s *suite) judge(ctx context.Context, m *testing.M, selected int) (int, err
 		status = max(status, exitFailed)
 	}
 	if s.report != nil {
-		fmt.Fprint(s.out, "\n"+s.report.Summary())
+		s.say("\n%s", s.report.Summary())
 		s.say("results in %s", folder)
 	}
 	return status, err
@@ -206,8 +206,8 @@ func (s *suite) prepare(ctx context.Context, folder string) error {
 	}
 	seed := s.config.RandomSeed
 	id := fmt.Sprintf("%05x", rand.Uint32()&0xfffff)
-	if s.config.ParallelTotal > 1 && s.options.module != moduleNever {
-		return fmt.Errorf("--enable-module=%s needs a single process: enable the module first, then run in parallel", s.options.module)
+	if s.config.ParallelTotal > 1 && s.module != moduleNever {
+		return fmt.Errorf("--enable-module=%s needs a single process: enable the module first, then run in parallel", s.module)
 	}
 	done := s.timed("agents on every node")
 	loading := s.modules.begin(ctx, s, id)
@@ -259,7 +259,7 @@ func (s *suite) cleanCluster(ctx context.Context) (int, error) {
 
 // say writes a line for the person who watches.
 func (s *suite) say(format string, args ...any) {
-	fmt.Fprintf(s.out, " "+format+"\n", args...)
+	_, _ = fmt.Fprintf(s.out, " "+format+"\n", args...) // a terminal that is gone stops no run
 }
 
 // timed begins a step; what it returns says that the step is done and how long it took.

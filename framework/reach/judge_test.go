@@ -23,10 +23,12 @@ func recordedBy(words ...string) event {
 	}
 }
 
-func trouble(text string) event { return func(e *Evidence) { e.Trouble = text } }
+// lost is why records could not be read.
+const lost = "agent x/server, after 10s: no reply"
+
+func troubled(e *Evidence) { e.Trouble = lost }
 
 func TestWhatTheServersSayAboutADenial(t *testing.T) {
-	const lost = "agent x/server, after 10s: no reply"
 	for _, c := range []struct {
 		name       string
 		happened   []event
@@ -39,12 +41,12 @@ func TestWhatTheServersSayAboutADenial(t *testing.T) {
 		{"another server did", []event{events["silent"], recordedBy("x/other")}, Silent, false, "but x/other recorded the nonce"},
 		{"refused, yet recorded", []event{events["refused"], recordedBy("x/server")}, Refused, false, "but x/server recorded"},
 		{"unreachable, yet recorded", []event{events["unreachable"], recordedBy("x/server")}, Unreachable, false, "but x/server recorded"},
-		{"records not read, silent", []event{events["silent"], trouble(lost)}, Broken, false, "the servers' records could not be read: " + lost},
-		{"records not read, refused", []event{events["refused"], trouble(lost)}, Broken, false, lost},
-		{"records not read, answered", []event{events["answered"], trouble(lost)}, Broken, false, lost},
-		{"records not read, stalled", []event{events["stalled"], trouble(lost)}, Broken, false, lost},
-		{"records not read, nothing sent", []event{events["no-socket"], trouble(lost)}, Unsupported, false, "by the client's host"},
-		{"records not read, broken before", []event{endedAt("connect", "agent", ""), trouble(lost)}, Broken, false, "the agent could not go on"},
+		{"records not read, silent", []event{events["silent"], troubled}, Broken, false, "the servers' records could not be read: " + lost},
+		{"records not read, refused", []event{events["refused"], troubled}, Broken, false, lost},
+		{"records not read, answered", []event{events["answered"], troubled}, Broken, false, lost},
+		{"records not read, stalled", []event{events["stalled"], troubled}, Broken, false, lost},
+		{"records not read, nothing sent", []event{events["no-socket"], troubled}, Unsupported, false, "by the client's host"},
+		{"records not read, broken before", []event{endedAt("connect", "agent", ""), troubled}, Broken, false, "the agent could not go on"},
 	} {
 		for _, proto := range protos {
 			f := Judge(evidence(proto, c.happened...))

@@ -152,7 +152,7 @@ func TestEveryChangeIsSeen(t *testing.T) {
 // compare checks that each sentence contains its part.
 func compare(t *testing.T, name string, got, parts []string) {
 	t.Helper()
-	same := slices.EqualFunc(got, parts, func(g, p string) bool { return strings.Contains(g, p) })
+	same := slices.EqualFunc(got, parts, strings.Contains)
 	if !same {
 		t.Errorf("%s:\n got %q\nwant %q", name, got, parts)
 	}

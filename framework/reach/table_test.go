@@ -56,7 +56,7 @@ func TestParseErrors(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"nothing", "", "the table is empty"},
 		{"empty lines", "\n \n\t\n", "the table is empty"},
-		{"a slip of the finger", "x/s:80\nx/c answerd", `table line 2: "answerd" is no word for a cell; the nearest is "answered"`},
+		{"a slip of the finger", "x/s:80\nx/c answred", `table line 2: "answred" is no word for a cell; the nearest is "answered"`},
 		{"capitals", "\nx/s:80\nx/c Denied", `table line 3: "Denied" is no word for a cell; the nearest is "denied"`},
 		{"broken cannot be expected", "x/s:80\nx/c broken", `table line 2: "broken" is no word for a cell; known: answered, denied, silent, refused, unreachable, unsupported, -`},
 		{"far from all", "x/s:80\nx/c open", `table line 2: "open" is no word for a cell; known: answered,`},
