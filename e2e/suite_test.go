@@ -218,7 +218,13 @@ func (s *suite) prepare(ctx context.Context, folder string) error {
 	if err == nil {
 		done()
 	}
-	return errors.Join(err, s.modules.finish(ctx, s, loading))
+	if err != nil {
+		if loading != nil {
+			<-loading
+		}
+		return err
+	}
+	return s.modules.finish(ctx, s, loading)
 }
 
 // stop removes the run from the cluster, with a context of its own: an interrupt must

@@ -52,6 +52,9 @@ func (c *Cluster) RunPod(ctx context.Context, namespace string, pod *corev1.Pod,
 		last = seen
 		return settled(seen)
 	})
+	if errors.Is(err, ErrImage) {
+		return nil, fmt.Errorf("%w: %s: %s", ErrImage, made.Spec.Containers[0].Image, pullMessage(last))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("pod %s/%s is not ready after %v: %s: %w",
 			namespace, made.Name, time.Since(start).Round(time.Second), condition(last), err)
@@ -94,12 +97,24 @@ func (c *Cluster) watchPods(ctx context.Context, namespace string, which fields.
 	return err
 }
 
+// pullMessage is what the runtime said about an image, without what the kubelet and it
+// said before.
+func pullMessage(pod *corev1.Pod) string {
+	for _, s := range pod.Status.ContainerStatuses {
+		if w := s.State.Waiting; w != nil {
+			parts := strings.Split(w.Message, ": ")
+			return w.Reason + ", " + parts[len(parts)-1]
+		}
+	}
+	return "no reason given"
+}
+
 // settled says whether a pod is ready, or why it will not be.
 func settled(pod *corev1.Pod) (bool, error) {
 	for _, s := range pod.Status.ContainerStatuses {
 		if w := s.State.Waiting; w != nil && slices.Contains(hopeless, w.Reason) {
 			if w.Reason == "ImagePullBackOff" || w.Reason == "InvalidImageName" || w.Reason == "ErrImageNeverPull" {
-				return false, fmt.Errorf("%w: %s", ErrImage, s.Image)
+				return false, ErrImage
 			}
 			return false, errors.New("waiting longer does not help")
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -64,10 +66,31 @@ func (f *fleet) hire(ctx context.Context, seats []seat) ([]*member, error) {
 		wg.Go(func() { added[i], errs[i] = f.add(ctx, s) })
 	}
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+	return added, worst(errs, seats)
+}
+
+// worst makes one error of those of several agents: where they share a cause, it is told
+// once, with the nodes it befell.
+func worst(errs []error, seats []seat) error {
+	var first error
+	var nodes []string
+	for i, err := range errs {
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, cluster.ErrImage) {
+			return errors.Join(errs...)
+		}
+		if first == nil {
+			first = err
+		}
+		nodes = append(nodes, seats[i].node)
 	}
-	return added, nil
+	if first == nil {
+		return nil
+	}
+	slices.Sort(nodes)
+	return fmt.Errorf("on nodes %s: %w", strings.Join(slices.Compact(nodes), ", "), first)
 }
 
 func (f *fleet) add(ctx context.Context, s seat) (*member, error) {
