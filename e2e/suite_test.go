@@ -248,7 +248,11 @@ func (s *suite) cleanCluster(ctx context.Context) (int, error) {
 		return exitBadInput, err
 	}
 	s.out = os.Stdout
-	left, err := s.cluster.Abandoned(ctx, s.force)
+	left, err := s.cluster.Abandoned(ctx, true)
+	if err == nil && !s.force && len(left) > 0 {
+		s.say("watching for %v whether runs are alive", cluster.SilentFor)
+		left, err = s.cluster.Silent(ctx)
+	}
 	if err != nil {
 		return exitBadInput, err
 	}

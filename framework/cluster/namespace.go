@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -105,6 +106,54 @@ func (c *Cluster) alive(ctx context.Context, ns corev1.Namespace) (bool, error) 
 		return false, fmt.Errorf("lease of namespace %s: %w", ns.Name, err)
 	}
 	return lease.Spec.RenewTime != nil && time.Since(lease.Spec.RenewTime.Time) < leaseTerm, nil
+}
+
+// SilentFor is how long Silent watches: twice as long as a living run takes to renew.
+const SilentFor = leaseTerm / 2
+
+// Silent watches the leases of all runs for SilentFor and lists the namespaces of those
+// that were not renewed. Unlike Abandoned it finds a run that died just now, and trusts no clock.
+func (c *Cluster) Silent(ctx context.Context) ([]string, error) {
+	before, err := c.renewals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	timer := time.NewTimer(SilentFor)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	after, err := c.renewals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for ns, then := range before {
+		if now, ok := after[ns]; ok && now == then {
+			out = append(out, ns)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// renewals are the versions of the runs' leases by namespace.
+func (c *Cluster) renewals(ctx context.Context) (map[string]string, error) {
+	all, err := c.Abandoned(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, ns := range all {
+		lease, err := c.Client.CoordinationV1().Leases(ns).Get(ctx, leaseName, metav1.GetOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return nil, fmt.Errorf("lease of namespace %s: %w", ns, err)
+		}
+		out[ns] = lease.ResourceVersion
+	}
+	return out, nil
 }
 
 // DeleteNamespaces removes namespaces and waits until they are gone.
