@@ -28,7 +28,7 @@ func claim(t *testing.T, l *Lab, table string) reach.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := l.settle(t.Context(), matrices, greetingOnly)
+	r := l.settle(t.Context(), matrices, greetingOnly, holdRounds)
 	if len(r.Wrong()) == 0 {
 		l.remember(matrices)
 	}
