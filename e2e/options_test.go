@@ -136,12 +136,16 @@ func (o *options) folder(now time.Time) (string, error) {
 	if o.artifacts != "" {
 		return o.artifacts, os.MkdirAll(o.artifacts, 0o755)
 	}
+	root := "_artifacts"
+	if _, err := os.Stat("../e2e/suite_test.go"); err == nil {
+		root = "../_artifacts" // go test and ginkgo run the binary in the folder of its package
+	}
 	name := now.UTC().Format("20060102T150405Z")
-	folder := filepath.Join("_artifacts", name)
+	folder := filepath.Join(root, name)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", err
 	}
-	latest := filepath.Join("_artifacts", "latest")
+	latest := filepath.Join(root, "latest")
 	if err := os.Remove(latest); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", err
 	}
