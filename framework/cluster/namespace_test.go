@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -70,4 +71,24 @@ func TestAbandonedAsksForCertain(t *testing.T) {
 	if got, err := c.Abandoned(t.Context(), false); len(got) > 0 || err == nil || !strings.Contains(err.Error(), "lease of namespace x: connection refused") {
 		t.Errorf("abandoned are %v, %v", got, err)
 	}
+}
+
+// A run that died just now has a lease that has not expired; that nobody renews it tells.
+func TestSilentFindsWhoDiedJustNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset(left("died", 0), lease("died", 0), left("lives", 0), lease("lives", 0))
+		c := Cluster{Client: client}
+		go func() {
+			<-time.After(SilentFor / 2)
+			l := lease("lives", 0)
+			l.ResourceVersion = "2"
+			if _, err := client.CoordinationV1().Leases("lives").Update(t.Context(), l, metav1.UpdateOptions{}); err != nil {
+				t.Error(err)
+			}
+		}()
+		got, err := c.Silent(t.Context())
+		if err != nil || !slices.Equal(got, []string{"died"}) {
+			t.Errorf("silent are %v, %v", got, err)
+		}
+	})
 }
