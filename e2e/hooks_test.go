@@ -17,6 +17,7 @@ import (
 func chapter(text string, body func()) bool {
 	return ginkgo.Describe(text, func() {
 		ginkgo.BeforeEach(skipUnmet)
+		ginkgo.JustAfterEach(dumpFailed)
 		ginkgo.ReportAfterEach(tell)
 		body()
 	})
@@ -28,6 +29,17 @@ func skipUnmet() {
 	c, _ := spec.Of(ginkgo.CurrentSpecReport().Labels())
 	if why := here.unmet(c); why != "" {
 		ginkgo.Skip(why)
+	}
+}
+
+// dumpFailed writes events and pods of the run to run.log while they still are as the
+// failed spec left them.
+func dumpFailed(ctx ginkgo.SpecContext) {
+	if !ginkgo.CurrentSpecReport().Failed() || ctx.Err() != nil {
+		return
+	}
+	for _, ns := range here.run.Namespaces() {
+		here.cluster.Dump(ctx, ns)
 	}
 }
 

@@ -59,8 +59,10 @@ func RegisterFlags(flags *flag.FlagSet) {
 	kubeconfig := flags.Lookup(clientcmd.RecommendedConfigPathFlag)
 	kubeconfig.DefValue = ""
 	_ = kubeconfig.Value.Set("")
-	// The framework's own clean-up asks for this before it dumps or deletes anything.
-	e2e.TestContext.VerifyServiceAccount = true
+	// Dumps of a failed spec are of its own namespaces; those of nodes ask every kubelet.
+	nodes := flags.Lookup("max-nodes-to-gather-from")
+	nodes.DefValue = "0"
+	_ = nodes.Value.Set("0")
 }
 
 // AfterFlags lets the e2e framework draw its conclusions from the parsed flags.
@@ -177,16 +179,6 @@ func resourceName(a authorizationv1.ResourceAttributes) string {
 		name += "." + a.Group
 	}
 	return name
-}
-
-// Node returns the node with this name, ok is false where agents cannot run on it.
-func (c *Cluster) Node(name string) (n Node, ok bool) {
-	for _, n := range c.Nodes {
-		if n.Name == name {
-			return n, true
-		}
-	}
-	return Node{}, false
 }
 
 func describe(n corev1.Node) Node {

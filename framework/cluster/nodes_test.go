@@ -16,13 +16,6 @@ func TestNumber(t *testing.T) {
 			t.Errorf("place %d has %+v, want %s", i, nodes[i], want)
 		}
 	}
-	c := Cluster{Nodes: nodes}
-	if n, ok := c.Node("b"); !ok || n.Number != 2 {
-		t.Errorf("node b is %+v, %v", n, ok)
-	}
-	if n, ok := c.Node("d"); ok {
-		t.Errorf("node d is %+v", n)
-	}
 }
 
 func TestDescribe(t *testing.T) {
