@@ -27,8 +27,8 @@ var lines = []struct {
 }{
 	{
 		"hello",
-		Hello{Version: 1, Boot: "b7", Server: server, Addrs: []netip.Addr{at4.Addr(), at6.Addr()}, Kernel: "6.1.0"},
-		`{"version":1,"boot":"b7","server":{"uid":"3c1f","ns":"sctp-x","pod":"server","node":"node-a"},"addrs":["10.244.2.4","fd00:244:2::4"],"kernel":"6.1.0"}`,
+		Hello{Version: 1, Boot: "b7", Server: server, Addrs: []netip.Addr{at4.Addr(), at6.Addr()}, Kernel: "6.1.0", MTU: 1450},
+		`{"version":1,"boot":"b7","server":{"uid":"3c1f","ns":"sctp-x","pod":"server","node":"node-a"},"addrs":["10.244.2.4","fd00:244:2::4"],"kernel":"6.1.0","mtu":1450}`,
 	},
 	{
 		"listen",
@@ -38,17 +38,42 @@ var lines = []struct {
 	{"close", Request{ID: 2, Close: &Endpoint{TCP, at4}}, `{"id":2,"close":{"proto":"tcp","addr":"10.244.2.4:80"}}`},
 	{
 		"batch",
-		Request{ID: 3, Batch: &Batch{[]Probe{{
-			Proto: SCTP, Local: from.Addr(), Target: at4, Nonce: "7f3a09", Timers: short, Patience: 8000,
+		Request{ID: 3, Batch: &Batch{AtOnce: 2, Probes: []Probe{{
+			Proto: SCTP, Local: from.Addr(), Target: at4, Nonce: "7f3a09", Timers: short, Patience: 8000, Delay: 500,
 			Messages: []Message{{Size: 1}, {Size: 1400, Stream: 1, PPID: 46}},
 		}}}},
 		`{"id":3,"batch":{"probes":[{"proto":"sctp","local":"10.244.1.6","target":"10.244.2.4:80","nonce":"7f3a09","timers":` + shortLine +
-			`,"messages":[{"size":1},{"size":1400,"stream":1,"ppid":46}],"patience":8000}]}}`,
+			`,"messages":[{"size":1},{"size":1400,"stream":1,"ppid":46}],"delay":500,"patience":8000}],"at_once":2}}`,
 	},
 	{"records", Request{ID: 4, Records: &Records{[]string{"7f3a09"}}}, `{"id":4,"records":{"nonces":["7f3a09"]}}`},
 	{"module, looking only", Request{ID: 5, Module: &Module{}}, `{"id":5,"module":{}}`},
 	{"module", Request{ID: 6, Module: &Module{Open: true}}, `{"id":6,"module":{"open":true}}`},
 	{"state", Request{ID: 7, State: &State{}}, `{"id":7,"state":{}}`},
+
+	{
+		"dial",
+		Request{ID: 8, Socket: &SocketOp{
+			Do: DoDial, Socket: "c1", Many: true, Local: netip.AddrPortFrom(from.Addr(), 0), Target: at4, Timers: &short,
+			Options: []Option{{NoDelay, 0}, {OutStreams, 5}}, Patience: 9000,
+		}},
+		`{"id":8,"socket":{"do":"dial","socket":"c1","many":true,"local":"10.244.1.6:0","target":"10.244.2.4:80","timers":` + shortLine +
+			`,"options":[{"name":"nodelay","value":0},{"name":"out-streams","value":5}],"patience":9000}}`,
+	},
+	{"accept", Request{ID: 9, Socket: &SocketOp{Do: DoAccept, Socket: "s1", From: "l"}}, `{"id":9,"socket":{"do":"accept","socket":"s1","from":"l"}}`},
+	{
+		"send",
+		Request{ID: 10, Socket: &SocketOp{Do: DoSend, Socket: "c1", Assoc: 7, Nonce: "7f3a09", First: 2, Messages: []SendMessage{
+			{Message: Message{Size: 5}}, {Message: Message{Size: 6, Stream: 1}, Unordered: true, Context: 3, Policy: "ttl", Value: 50},
+		}}},
+		`{"id":10,"socket":{"do":"send","socket":"c1","assoc":7,"nonce":"7f3a09","first":2,"messages":[{"size":5},` +
+			`{"size":6,"stream":1,"unordered":true,"context":3,"pr_policy":"ttl","pr_value":50}]}}`,
+	},
+	{
+		"receive",
+		Request{ID: 11, Socket: &SocketOp{Do: DoReceive, Socket: "s1", Until: Until{Messages: 2, Event: EventAssoc, State: "COMM_LOST"}, Buffer: 100}},
+		`{"id":11,"socket":{"do":"receive","socket":"s1","until":{"messages":2,"event":"assoc-change","state":"COMM_LOST"},"buffer":100}}`,
+	},
+	{"abort", Request{ID: 12, Socket: &SocketOp{Do: DoAbort, Socket: "c1", Cause: "why"}}, `{"id":12,"socket":{"do":"abort","socket":"c1","cause":"why"}}`},
 
 	{"done", Reply{ID: 1}, `{"id":1}`},
 	{
@@ -81,6 +106,14 @@ var lines = []struct {
 			`"assoc":{"in_streams":10,"out_streams":9,"frag_point":1400,"srtt_ms":1,"retrans":2}}],"counters":null}}`,
 	},
 	{
+		"a probe with a damaged greeting",
+		Reply{ID: 8, Batch: &BatchReply{Observations: []Observation{{
+			Nonce: "7f3a09", Stage: StageEcho, Ender: EndedByAgent, Local: from, Connect: 900, Total: 41_000, Damaged: &Echo{Size: 170, Digest: "00ff"},
+		}}}},
+		`{"id":8,"batch":{"observations":[{"nonce":"7f3a09","stage":"echo","ender":"agent","local":"10.244.1.6:40321","connect_us":900,"total_us":41000,` +
+			`"damaged":{"size":170,"digest":"00ff"}}],"counters":null}}`,
+	},
+	{
 		"a record",
 		Reply{ID: 5, Records: []Record{{Nonce: "7f3a09", Proto: UDP, Local: at4, Peer: from, Messages: []Echo{{Size: 1, Digest: "00ff"}}}}},
 		`{"id":5,"records":[{"nonce":"7f3a09","proto":"udp","local":"10.244.2.4:80","peer":"10.244.1.6:40321","messages":[{"size":1,"digest":"00ff"}]}]}`,
@@ -95,9 +128,36 @@ var lines = []struct {
 			`"opens":[{"family":"ipv4","type":"stream"},{"family":"ipv6","type":"seqpacket","errno":"EPROTONOSUPPORT"}]}}`,
 	},
 	{
-		"the state",
-		Reply{ID: 7, State: &StateReply{Counters: Counters{CurrEstab: 1}, Listeners: []Endpoint{{SCTP, at4}}}},
-		`{"id":7,"state":{"counters":{"SctpCurrEstab":1},"listeners":[{"proto":"sctp","addr":"10.244.2.4:80"}]}}`,
+		"the state of an agent that was starved",
+		Reply{ID: 7, Stalled: 4200, State: &StateReply{Counters: Counters{CurrEstab: 1}, Listeners: []Endpoint{{SCTP, at4}}}},
+		`{"id":7,"state":{"counters":{"SctpCurrEstab":1},"listeners":[{"proto":"sctp","addr":"10.244.2.4:80"}]},"stalled_ms":4200}`,
+	},
+	{
+		"a dial that was refused",
+		Reply{ID: 8, Socket: &SocketReply{Begun: 1, Ended: 2, Call: "connect: refused", Errno: "ECONNREFUSED", Local: from, Peer: at4}},
+		`{"id":8,"socket":{"begun_us":1,"ended_us":2,"call":"connect: refused","errno":"ECONNREFUSED","local":"10.244.1.6:40321","peer":"10.244.2.4:80"}}`,
+	},
+	{
+		"what was received",
+		Reply{ID: 11, Socket: &SocketReply{Ended: 9, Late: true, Assoc: 7, Sent: 2, Events: []Event{
+			{At: 3, Kind: EventMessage, Assoc: 7, Size: 5, Digest: "00ff", Stream: 1, SSN: 2, TSN: 3, PPID: 60, Unordered: true, Pieces: 2, Cut: true, Context: 1},
+			{At: 4, Kind: EventAssoc, State: "COMM_LOST", Error: 12, Cause: "why"},
+			{At: 5, Kind: EventPeerAddr, State: "ADDR_UNREACHABLE", Addr: at4.Addr()},
+			{At: 6, Kind: EventError, Errno: "ECONNRESET"},
+		}}},
+		`{"id":11,"socket":{"begun_us":0,"ended_us":9,"late":true,"assoc":7,"sent":2,"events":[` +
+			`{"at_us":3,"kind":"message","assoc":7,"size":5,"digest":"00ff","stream":1,"ssn":2,"tsn":3,"ppid":60,"unordered":true,"pieces":2,"cut":true,"context":1},` +
+			`{"at_us":4,"kind":"assoc-change","state":"COMM_LOST","error":12,"cause":"why"},` +
+			`{"at_us":5,"kind":"peer-addr-change","state":"ADDR_UNREACHABLE","addr":"10.244.2.4"},{"at_us":6,"kind":"error","errno":"ECONNRESET"}]}}`,
+	},
+	{
+		"the status of an association",
+		Reply{ID: 12, Socket: &SocketReply{Status: &SocketStatus{
+			State: "ESTABLISHED", InStreams: 3, OutStreams: 4, FragPoint: 1400, RWnd: 5, Unacked: 6, Pending: 7, Local: []netip.Addr{from.Addr()},
+			Peers: []PeerAddr{{Addr: at4.Addr(), State: "ACTIVE", CWnd: 1, SRTT: 2, RTO: 3, MTU: 4}}, Stats: Counters{"rtxchunks": 1},
+		}}},
+		`{"id":12,"socket":{"begun_us":0,"ended_us":0,"status":{"state":"ESTABLISHED","in_streams":3,"out_streams":4,"frag_point":1400,"rwnd":5,"unacked":6,"pending":7,` +
+			`"local":["10.244.1.6"],"peers":[{"addr":"10.244.2.4","state":"ACTIVE","cwnd":1,"srtt_ms":2,"rto_ms":3,"mtu":4}],"stats":{"rtxchunks":1}}}}`,
 	},
 	{
 		"a host that loaded the module",
@@ -138,8 +198,13 @@ func TestLinesAreComplete(t *testing.T) {
 		reflect.TypeFor[Probe](), reflect.TypeFor[Timers](), reflect.TypeFor[Record](), reflect.TypeFor[Echo](), reflect.TypeFor[Assoc](),
 		reflect.TypeFor[Batch](), reflect.TypeFor[BatchReply](), reflect.TypeFor[Message](), reflect.TypeFor[Greeting](), reflect.TypeFor[Identity](),
 		reflect.TypeFor[Module](), reflect.TypeFor[ModuleReply](), reflect.TypeFor[Open](), reflect.TypeFor[StateReply](), reflect.TypeFor[HostModule](),
+		reflect.TypeFor[SocketOp](), reflect.TypeFor[SocketReply](), reflect.TypeFor[Option](), reflect.TypeFor[SendMessage](), reflect.TypeFor[Until](),
+		reflect.TypeFor[Event](), reflect.TypeFor[SocketStatus](), reflect.TypeFor[PeerAddr](),
 	} {
 		for i := range typ.NumField() {
+			if typ.Field(i).Anonymous {
+				continue // its own fields stand beside the others
+			}
 			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
 			if name == "" || !strings.Contains(all.String(), `"`+name+`":`) {
 				t.Errorf("%s.%s stands in no line", typ.Name(), typ.Field(i).Name)
@@ -158,6 +223,8 @@ func TestWords(t *testing.T) {
 		T1InitExpireds: "SctpT1InitExpireds", T1CookieExpireds: "SctpT1CookieExpireds", CurrEstab: "SctpCurrEstab",
 		InSCTPPacks: "SctpInSCTPPacks", OutSCTPPacks: "SctpOutSCTPPacks", ChecksumErrors: "SctpChecksumErrors",
 		OutOfBlues: "SctpOutOfBlues", Aborteds: "SctpAborteds",
+		string(LinkPod): "pod", string(LinkWire): "wire", string(LinkTunnel): "tunnel", string(LinkBridge): "bridge",
+		string(LinkLoopback): "loopback", string(LinkOther): "other", LinkAll: "any",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

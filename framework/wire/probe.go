@@ -2,10 +2,11 @@ package wire
 
 import "net/netip"
 
-// Batch asks for several probes at the same time. Counters of the network namespace
+// Batch asks for several probes, at the same time or one after another. Counters of the network namespace
 // are read before the first and after the last, so the agent runs one batch at a time.
 type Batch struct {
 	Probes []Probe `json:"probes"`
+	AtOnce int     `json:"at_once,omitempty"` // so many at the same time, in order; 0 is all
 }
 
 // Probe is one attempt: a fresh socket with a kernel-chosen source port, connect,
@@ -17,7 +18,8 @@ type Probe struct {
 	Nonce    string         `json:"nonce"`
 	Timers   Timers         `json:"timers"`
 	Messages []Message      `json:"messages,omitempty"`
-	Patience Millis         `json:"patience"` // wall-clock limit for everything after connect; connect itself is ended by the kernel
+	Delay    Millis         `json:"delay,omitempty"` // to wait before the socket is opened
+	Patience Millis         `json:"patience"`        // wall-clock limit for everything after connect; connect itself is ended by the kernel
 }
 
 // Message describes one message to be sent and echoed. Its bytes are Payload(nonce, index, Size).
@@ -63,6 +65,7 @@ type Observation struct {
 	Total   Micros         `json:"total_us"`
 
 	Greeting *Greeting `json:"greeting,omitempty"`
+	Damaged  *Echo     `json:"damaged,omitempty"` // what came in place of the greeting of this probe
 	Echoes   []Echo    `json:"echoes,omitempty"`
 	Assoc    *Assoc    `json:"assoc,omitempty"`
 }

@@ -22,6 +22,7 @@ type Hello struct {
 	Server  Identity     `json:"server"`
 	Addrs   []netip.Addr `json:"addrs"` // status.podIPs
 	Kernel  string       `json:"kernel"`
+	MTU     int          `json:"mtu,omitempty"` // bytes, of the interface that has the first address; 0 is not known
 }
 
 // Identity says which agent is speaking.
@@ -41,6 +42,7 @@ type Request struct {
 	Records *Records  `json:"records,omitempty"`
 	Module  *Module   `json:"module,omitempty"`
 	State   *State    `json:"state,omitempty"`
+	Socket  *SocketOp `json:"socket,omitempty"`
 }
 
 // Reply answers the request with the same ID. Error is set when the agent could not
@@ -54,6 +56,8 @@ type Reply struct {
 	Records []Record     `json:"records,omitempty"`
 	Module  *ModuleReply `json:"module,omitempty"`
 	State   *StateReply  `json:"state,omitempty"`
+	Stalled Millis       `json:"stalled_ms,omitempty"` // the longest time in the last half minute in which the agent's process did not run
+	Socket  *SocketReply `json:"socket,omitempty"`
 }
 
 // Proto is a transport protocol by its name in the Kubernetes API, in lower case.
