@@ -1,0 +1,147 @@
+// Package observer has a privileged pod on each node that is to be looked at: it captures
+// packets there and runs programs of the node.
+//
+// A pod is made when it is first needed and stays until the run's namespaces are removed.
+// Whether anybody may make it is for the caller to know: the person must have said so, by
+// --node-access. What packets say is not its business.
+package observer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	psa "k8s.io/pod-security-admission/api"
+
+	"sctp.test/framework/cluster"
+	"sctp.test/manifests"
+)
+
+// startLimit is how long a pod may take to run, pulling its image included.
+const startLimit = 2 * time.Minute
+
+// The observer's program, and where the node's files are.
+const (
+	agent = "/sctp-agent"
+	root  = "/host"
+)
+
+// runner runs a command in a node's pod until it ends.
+type runner func(ctx context.Context, command []string, stdin io.Reader, stdout, stderr io.Writer) error
+
+// Observers are the pods of one run.
+type Observers struct {
+	start func(ctx context.Context, node string) (runner, error)
+
+	mu    sync.Mutex
+	nodes map[string]*place
+
+	stop context.CancelFunc
+}
+
+// place is a node. Its mutex is held while its pod is made.
+type place struct {
+	sync.Mutex
+	asked bool
+	run   runner
+	err   error
+}
+
+// New makes no pod yet. The namespace is called after the run and Ginkgo's number of the
+// process, and carries the run's label; Close before it is removed.
+func New(ctx context.Context, c *cluster.Cluster, run string, process int, image string) *Observers {
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p := &pods{cluster: c, run: run, image: image, name: fmt.Sprintf("sctp-%s-%d-node", run, process), life: life}
+	return &Observers{start: p.start, nodes: map[string]*place{}, stop: stop}
+}
+
+// Close stops renewing the namespace's lease.
+func (o *Observers) Close() { o.stop() }
+
+// Run runs a program of a node as root, in the node's file system, network and list of
+// processes. It is a cluster.Remote.
+func (o *Observers) Run(ctx context.Context, node string, command []string, stdout, stderr io.Writer) error {
+	run, err := o.on(ctx, node)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, cluster.CommandLimit, fmt.Errorf("no end after %v", cluster.CommandLimit))
+	defer cancel()
+	err = run(ctx, append([]string{agent, "on-host", root}, command...), nil, stdout, stderr)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// on returns how to run commands in the pod of a node, and makes it if need be. A node
+// where that failed is not tried again: what asks for it are many specs.
+func (o *Observers) on(ctx context.Context, node string) (runner, error) {
+	o.mu.Lock()
+	p, ok := o.nodes[node]
+	if !ok {
+		p = &place{}
+		o.nodes[node] = p
+	}
+	o.mu.Unlock()
+	p.Lock()
+	defer p.Unlock()
+	if !p.asked {
+		p.run, p.err = o.start(ctx, node)
+		p.asked = p.err == nil || ctx.Err() == nil // else it was the caller who gave up
+	}
+	return p.run, p.err
+}
+
+// pods makes pods.
+type pods struct {
+	cluster          *cluster.Cluster
+	run, image, name string
+	life             context.Context
+
+	mu        sync.Mutex
+	namespace string // its real name, once it is there
+	made      int
+}
+
+func (p *pods) start(ctx context.Context, node string) (runner, error) {
+	namespace, number, err := p.place(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pod, err := manifests.Load[*corev1.Pod]("node/observer.yaml")
+	if err != nil {
+		return nil, err
+	}
+	pod.Name = fmt.Sprintf("%s-%d", pod.Name, number)
+	pod.Labels = map[string]string{cluster.RunLabel: p.run}
+	pod.Spec.Affinity = cluster.OnNode(node)
+	c := &pod.Spec.Containers[0]
+	c.Image = p.image
+	if _, err := p.cluster.RunPod(ctx, namespace, pod, startLimit); err != nil {
+		return nil, fmt.Errorf("observer of node %s: %w", node, err)
+	}
+	return func(ctx context.Context, command []string, stdin io.Reader, stdout, stderr io.Writer) error {
+		return p.cluster.Exec(ctx, namespace, pod.Name, c.Name, command, stdin, stdout, stderr)
+	}, nil
+}
+
+// place is the namespace, made by the first who asks, and a number for a pod in it.
+func (p *pods) place(ctx context.Context) (namespace string, number int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.made++
+	if p.namespace != "" {
+		return p.namespace, p.made, nil
+	}
+	ns, err := p.cluster.CreateNamespace(ctx, p.run, p.name, psa.LevelPrivileged, nil)
+	if err != nil {
+		return "", 0, err
+	}
+	p.namespace = ns.Name
+	go p.cluster.KeepAlive(p.life, func() []string { return []string{ns.Name} }) //nolint:contextcheck // the lease lives until Close
+	return p.namespace, p.made, nil
+}
