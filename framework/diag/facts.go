@@ -1,0 +1,168 @@
+package diag
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+)
+
+// fact is something that a symptom shows, or shows not to be so, or leaves open.
+type fact string
+
+// What symptoms can show. The names are those of the decision table.
+const (
+	wantsAnswer   fact = "an answer is wanted"
+	underPolicy   fact = "a policy applies"
+	translated    fact = "the address is a Service's"
+	noSocket      fact = "the client's kernel has no SCTP"
+	noPermission  fact = "the client may not open an SCTP socket"
+	noProtocol    fact = "the answering host has no SCTP"
+	answers       fact = "asked again it is answered"
+	flawed        fact = "the answer is not what was asked for"
+	fromElsewhere fact = "another pod answered"
+	silent        fact = "nothing came back"
+	refused       fact = "an ABORT came back"
+	connectedOnce fact = "connected, then lost"
+	clientHeard   fact = "the client received SCTP packets"
+	serverHeard   fact = "the server received SCTP packets"
+	serverSpoke   fact = "the server sent SCTP packets"
+	serverBadSums fact = "the server counted bad checksums"
+	clientBadSums fact = "the client counted bad checksums"
+	serverStray   fact = "the server received packets of no association"
+	clientStray   fact = "the client received packets of no association"
+	cookieLost    fact = "the INIT was answered and the COOKIE was not"
+	rejected      fact = "ICMP said that there is no way"
+	directAnswers fact = "the pod's own address answers"
+	tcpAnswers    fact = "the TCP twin answers"
+	twinsDead     fact = "neither TCP nor UDP is answered"
+	smallPass     fact = "small messages pass and big ones do not"
+	harnessFails  fact = "the suite could not ask"
+)
+
+// condition is a fact that must be shown to hold, or not to.
+type condition struct {
+	fact  fact
+	holds bool
+}
+
+func yes(f fact) condition { return condition{f, true} }
+func no(f fact) condition  { return condition{f, false} }
+
+// facts are what s shows. What is not in the map was not asked.
+func facts(s Symptom) map[fact]bool {
+	f := reach.Judge(s.Again.Evidence)
+	seen := s.Again.Evidence.Seen
+	errno := ""
+	if seen != nil {
+		errno = seen.Errno
+	}
+	client, server := s.Again.Client, s.Again.Server
+	out := map[fact]bool{
+		wantsAnswer:   !s.Want.Denies(),
+		underPolicy:   len(s.Policies) > 0,
+		translated:    s.Kind != Pod,
+		noSocket:      f.Outcome == reach.Unsupported && f.Stage == wire.StageSocket && !forbidden(errno),
+		noPermission:  f.Outcome == reach.Unsupported && f.Stage == wire.StageSocket && forbidden(errno),
+		noProtocol:    f.Outcome == reach.Unsupported && f.Stage != wire.StageSocket,
+		answers:       f.Outcome == reach.Answered,
+		flawed:        len(f.Flaws) > 0,
+		fromElsewhere: f.Outcome == reach.Answered && f.Stray && seen.Damaged == nil,
+		silent:        f.Outcome == reach.Silent && f.Connecting,
+		refused:       f.Outcome == reach.Refused && f.Connecting,
+		connectedOnce: f.Outcome != reach.Answered && f.Outcome != reach.Broken && f.Outcome != reach.Unsupported && !f.Connecting,
+		harnessFails:  f.Outcome == reach.Broken,
+		clientHeard:   client[wire.InSCTPPacks] > 0,
+		clientBadSums: client[wire.ChecksumErrors] > 0,
+		clientStray:   client[wire.OutOfBlues] > 0,
+		cookieLost:    client[wire.T1CookieExpireds] > 0,
+		rejected:      client["IcmpInDestUnreachs"]+client["Icmp6InDestUnreachs"] > 0,
+	}
+	if server != nil {
+		out[serverHeard] = server[wire.InSCTPPacks] > 0
+		out[serverSpoke] = server[wire.OutSCTPPacks] > 0
+		out[serverBadSums] = server[wire.ChecksumErrors] > 0
+		out[serverStray] = server[wire.OutOfBlues] > 0
+	}
+	if s.Direct != nil {
+		out[directAnswers] = s.Direct.answered()
+	}
+	if s.TCP != nil {
+		out[tcpAnswers] = s.TCP.answered()
+		out[twinsDead] = !s.TCP.answered() && (s.UDP == nil || !s.UDP.answered())
+	}
+	if len(s.Passed)+len(s.Lost) > 0 {
+		out[smallPass] = len(s.Passed) > 0 && len(s.Lost) > 0 && slices.Max(s.Passed) < slices.Min(s.Lost)
+	}
+	return out
+}
+
+// forbidden says whether socket(2) was refused by a security policy.
+func forbidden(errno string) bool { return errno == "EACCES" || errno == "EPERM" }
+
+// Facts is what the symptom rests on, in one line with its counters.
+func (s Symptom) Facts() string {
+	parts := []string{fmt.Sprintf("%s on %s -> %s %s (%s) asked again alone: %s", s.Client, s.ClientNode, s.Server, s.Address, s.Family, short(s.Again))}
+	parts = append(parts, "client sent "+packets(s.Again.Client))
+	if s.Again.Server != nil {
+		parts = append(parts, "server received "+heard(s.Again.Server))
+	}
+	for _, t := range []struct {
+		what  string
+		trial *Trial
+	}{{"straight to the pod", s.Direct}, {"TCP", s.TCP}, {"UDP", s.UDP}} {
+		if t.trial != nil {
+			parts = append(parts, t.what+": "+short(*t.trial))
+		}
+	}
+	if len(s.Passed)+len(s.Lost) > 0 {
+		parts = append(parts, fmt.Sprintf("single messages of %v bytes pass, of %v do not", s.Passed, s.Lost))
+	}
+	if s.Trail != "" {
+		parts = append(parts, s.Trail)
+	}
+	return strings.Join(append(parts, s.Trouble...), "; ")
+}
+
+// short is what became of a trial, in a few words.
+func short(t Trial) string {
+	f := reach.Judge(t.Evidence)
+	switch seen := t.Evidence.Seen; {
+	case seen == nil:
+		return f.Reason
+	case f.Outcome == reach.Answered && len(f.Flaws) > 0:
+		return "answered, but " + f.Flaws[0]
+	case f.Outcome == reach.Answered:
+		return fmt.Sprintf("answered in %v", (time.Duration(seen.Total) * time.Microsecond).Round(time.Millisecond/10))
+	case seen.Errno == "":
+		return fmt.Sprintf("%s at stage %s", f.Outcome, f.Stage)
+	default:
+		return fmt.Sprintf("%s (%s at stage %s)", f.Outcome, seen.Errno, f.Stage)
+	}
+}
+
+func packets(c wire.Counters) string {
+	text := fmt.Sprintf("%d SCTP packets and received %d", c[wire.OutSCTPPacks], c[wire.InSCTPPacks])
+	return text + extras(c)
+}
+
+func heard(c wire.Counters) string {
+	return fmt.Sprintf("%d and sent %d", c[wire.InSCTPPacks], c[wire.OutSCTPPacks]) + extras(c)
+}
+
+// extras are the counters that only trouble moves.
+func extras(c wire.Counters) string {
+	var out []string
+	for _, name := range []string{wire.ChecksumErrors, wire.OutOfBlues, wire.Aborteds, wire.T1CookieExpireds, "IcmpInDestUnreachs", "Icmp6InDestUnreachs"} {
+		if c[name] > 0 {
+			out = append(out, fmt.Sprintf("%s +%d", name, c[name]))
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(out, ", ") + ")"
+}

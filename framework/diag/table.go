@@ -1,0 +1,278 @@
+package diag
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Class is a kind of cause, by the slug that reports and fault tests compare.
+type Class string
+
+// row is a line of the decision table: the class of symptoms for which all conditions hold.
+// The first row that fits counts, so what explains more stands further up.
+type row struct {
+	class Class
+	when  []condition
+	says  func([]Symptom) string // what is broken, naming nodes
+	look  func([]Symptom) string // where to look next
+}
+
+var table = []row{
+	{
+		"not-asked",
+		[]condition{yes(harnessFails)},
+		fixed("the suite could not ask: this says nothing of the cluster's SCTP"),
+		fixed("the agents' logs"),
+	},
+	{
+		"no-sctp-on-client-node",
+		[]condition{yes(noSocket)},
+		each(clientNodes, "SCTP is not available on node %s", "SCTP is not available on nodes %s"),
+		each(clientNodes, "MOD-01, and /etc/modprobe.d on node %s", "MOD-01, and /etc/modprobe.d on nodes %s"),
+	},
+	{
+		"sctp-forbidden",
+		[]condition{yes(noPermission)},
+		each(clientNodes, "a security policy of node %s forbids SCTP sockets", "a security policy of nodes %s forbids SCTP sockets"),
+		fixed("seccomp profile and SELinux or AppArmor denials in the node's audit log"),
+	},
+	{
+		"no-sctp-on-server-node",
+		[]condition{yes(noProtocol)},
+		each(nodes, "the host that answered on node %s has no SCTP", "the hosts that answered on nodes %s have no SCTP"),
+		each(nodes, "MOD-01, and whether the address leads to a pod of node %s or to the node itself", "MOD-01, and whether the addresses lead to pods of nodes %s or to the nodes themselves"),
+	},
+	{
+		"policy-ignores-sctp",
+		[]condition{no(wantsAnswer), yes(answers), yes(underPolicy), no(tcpAnswers)},
+		each(nodes, "the policy engine for servers on node %s denies TCP and lets SCTP pass", "the policy engine for servers on nodes %s denies TCP and lets SCTP pass"),
+		policyEngine,
+	},
+	{
+		"policy-not-enforced",
+		[]condition{no(wantsAnswer), yes(answers), yes(underPolicy)},
+		each(nodes, "nobody enforces the policy for servers on node %s: what it denies is answered", "nobody enforces the policy for servers on nodes %s: what it denies is answered"),
+		policyEngine,
+	},
+	{
+		"answered-without-server",
+		[]condition{no(wantsAnswer), yes(answers)},
+		fixed("something answers where nothing should"),
+		each(nodes, "who listens there on node %s", "who listens there on nodes %s"),
+	},
+	{
+		"wrong-backend",
+		[]condition{yes(fromElsewhere)},
+		each(nodes, "the service proxy of node %s sends SCTP to a pod that is not behind the address", "the service proxies of nodes %s send SCTP to pods that are not behind the address"),
+		serviceProxy,
+	},
+	{
+		"message-damaged",
+		[]condition{yes(wantsAnswer), yes(answers), yes(flawed)},
+		each(ends, "messages change on the way (%s)", "messages change on the way (%s)"),
+		fixed("checksum offload of the nodes' interfaces, and whatever rewrites packets between them"),
+	},
+	{
+		"intermittent",
+		[]condition{yes(wantsAnswer), yes(answers)},
+		each(ends, "the path comes and goes: asked again it is answered (%s)", "the paths come and go: asked again they are answered (%s)"),
+		fixed("packet loss and load of the nodes; probes.jsonl has every attempt"),
+	},
+	{
+		"policy-denies-allowed",
+		[]condition{yes(wantsAnswer), yes(underPolicy), no(serverHeard)},
+		each(nodes, "the policy admits it, and the policy engine for servers on node %s does not", "the policy admits it, and the policy engine for servers on nodes %s does not"),
+		policyEngine,
+	},
+	{
+		"bad-checksum",
+		[]condition{yes(serverBadSums)},
+		each(sender, "packets from node %s come to other nodes with a bad SCTP checksum", "packets from nodes %s come to other nodes with a bad SCTP checksum"),
+		checksums,
+	},
+	{
+		"bad-checksum",
+		[]condition{yes(clientBadSums)},
+		each(sender, "packets from node %s come to other nodes with a bad SCTP checksum", "packets from nodes %s come to other nodes with a bad SCTP checksum"),
+		checksums,
+	},
+	{
+		"size-black-hole",
+		[]condition{yes(smallPass)},
+		sizes,
+		fixed("MTU of the pods, of the nodes and of the network between them, and whether ICMP \"packet too big\" comes through"),
+	},
+	{
+		"data-lost",
+		[]condition{yes(connectedOnce)},
+		each(ends, "associations come up and their DATA or SACK chunks are lost (%s)", "associations come up and their DATA or SACK chunks are lost (%s)"),
+		fixed("packet filters that look into chunks, and connection tracking (`conntrack -L -p sctp`) of both nodes"),
+	},
+	{
+		"service-wrong-port",
+		[]condition{yes(refused), yes(serverStray), yes(translated)},
+		each(nodes, "the service proxy of node %s leads to a port of the pod where nobody listens for SCTP", "the service proxies of nodes %s lead to a port of the pod where nobody listens for SCTP"),
+		serviceProxy,
+	},
+	{
+		"port-closed",
+		[]condition{yes(refused), yes(serverStray)},
+		fixed("the pod is reached, and nobody listens on that port"),
+		fixed("the server's port"),
+	},
+	{
+		"accept-queue-full",
+		[]condition{yes(refused), yes(serverHeard)},
+		fixed("the server's host refuses the association although somebody listens"),
+		fixed("the listen backlog"),
+	},
+	{
+		"service-node-answers",
+		[]condition{yes(refused), no(serverHeard), yes(translated)},
+		each(nodes, "node %s refuses the association by itself: its service proxy does not translate the address for SCTP", "nodes %s refuse the association by themselves: their service proxies do not translate the address for SCTP"),
+		serviceProxy,
+	},
+	{
+		"refused-on-the-way",
+		[]condition{yes(refused), no(serverHeard)},
+		each(ends, "somebody on the way refuses SCTP before it reaches the server (%s)", "somebody on the way refuses SCTP before it reaches the server (%s)"),
+		fixed("packet filters with a reject rule on both nodes"),
+	},
+	{
+		"service-rejects",
+		[]condition{yes(silent), yes(rejected), yes(translated), no(serverHeard)},
+		each(nodes, "the service proxy of node %s rejects SCTP to the address, as if it had no endpoints", "the service proxies of nodes %s reject SCTP to the address, as if it had no endpoints"),
+		fixed("the Service's EndpointSlices: do they list an SCTP port?"),
+	},
+	{
+		"rejected-by-icmp",
+		[]condition{yes(silent), yes(rejected), no(serverHeard)},
+		each(ends, "a host on the way rejects SCTP with ICMP (%s)", "a host on the way rejects SCTP with ICMP (%s)"),
+		fixed("packet filters with a reject rule on both nodes"),
+	},
+	{
+		"reply-from-elsewhere",
+		[]condition{yes(silent), yes(clientStray)},
+		each(nodes, "replies come from an address that the client did not ask: node %s does not translate them back", "replies come from addresses that the clients did not ask: nodes %s do not translate them back"),
+		fixed("connection tracking (`conntrack -L -p sctp`) of both nodes; a server bound to the wildcard lists all its addresses"),
+	},
+	{
+		"cookie-lost",
+		[]condition{yes(silent), yes(cookieLost)},
+		each(ends, "the INIT is answered and the COOKIE-ECHO after it is lost (%s)", "the INIT is answered and the COOKIE-ECHO after it is lost (%s)"),
+		fixed("packet filters that look into chunks, and connection tracking of both nodes (INVALID packets)"),
+	},
+	{
+		"reply-lost",
+		[]condition{yes(silent), yes(serverSpoke), no(clientHeard)},
+		each(ends, "SCTP reaches the server and its replies are lost (%s)", "SCTP reaches the server and its replies are lost (%s)"),
+		fixed("packet filters for the way back, and connection tracking of both nodes"),
+	},
+	{
+		"network-down",
+		[]condition{yes(silent), yes(twinsDead), no(directAnswers)},
+		each(ends, "nothing gets through, TCP and UDP as little as SCTP: not SCTP's fault (%s)", "nothing gets through, TCP and UDP as little as SCTP: not SCTP's fault (%s)"),
+		fixed("the network plugin and the connection between the nodes"),
+	},
+	{
+		"network-down",
+		[]condition{yes(silent), yes(twinsDead), no(translated)},
+		each(ends, "nothing gets through, TCP and UDP as little as SCTP: not SCTP's fault (%s)", "nothing gets through, TCP and UDP as little as SCTP: not SCTP's fault (%s)"),
+		fixed("the network plugin and the connection between the nodes"),
+	},
+	{
+		"service-no-rule",
+		[]condition{yes(silent), no(serverHeard), yes(translated), yes(directAnswers), yes(tcpAnswers)},
+		each(nodes, "the service proxy of node %s has no working rule for SCTP (the pod's address and the TCP twin work)", "the service proxies of nodes %s have no working rule for SCTP (the pod's address and the TCP twin work)"),
+		serviceProxy,
+	},
+	{
+		"service-down",
+		[]condition{yes(silent), no(serverHeard), yes(translated), yes(directAnswers), no(tcpAnswers)},
+		each(nodes, "the service proxy of node %s leads nowhere, TCP as little as SCTP (the pod's address works): not SCTP's fault", "the service proxies of nodes %s lead nowhere, TCP as little as SCTP (the pod's address works): not SCTP's fault"),
+		serviceProxy,
+	},
+	{
+		"sctp-dropped",
+		[]condition{yes(silent), no(serverHeard), yes(tcpAnswers)},
+		each(ends, "SCTP is dropped before it reaches the server, TCP is not (%s)", "SCTP is dropped before it reaches the server, TCP is not (%s)"),
+		fixed("packet filters for IP protocol 132 on both nodes and in the network between them: firewalls, security groups"),
+	},
+}
+
+// unexplained is what no row of the table fits.
+var unexplained = row{
+	class: "unexplained",
+	says:  each(ends, "no known cause fits what was seen (%s)", "no known cause fits what was seen (%s)"),
+	look:  fixed("the facts above, and probes.jsonl"),
+}
+
+// Classes is the closed list of slugs, in the order of the table.
+func Classes() []Class {
+	var out []Class
+	for _, r := range append(slices.Clone(table), unexplained) {
+		if !slices.Contains(out, r.class) {
+			out = append(out, r.class)
+		}
+	}
+	return out
+}
+
+func fixed(text string) func([]Symptom) string { return func([]Symptom) string { return text } }
+
+// each puts a list of what symptoms have in common into a sentence for one or for several.
+func each(what func(Symptom) string, one, several string) func([]Symptom) string {
+	return func(ss []Symptom) string {
+		var all []string
+		for _, s := range ss {
+			all = append(all, what(s))
+		}
+		slices.Sort(all)
+		all = slices.Compact(all)
+		if len(all) == 1 {
+			return fmt.Sprintf(one, all[0])
+		}
+		return fmt.Sprintf(several, strings.Join(all, ", "))
+	}
+}
+
+func clientNodes(s Symptom) string { return s.ClientNode }
+func nodes(s Symptom) string       { return s.Node }
+
+// sender is the node whose packets arrive with a bad checksum.
+func sender(s Symptom) string {
+	if facts(s)[serverBadSums] {
+		return s.ClientNode
+	}
+	return s.ServerNode
+}
+
+func checksums(ss []Symptom) string {
+	return each(sender, "checksum offload of node %s", "checksum offload of nodes %s")(ss) +
+		" (`ethtool -k` of its interfaces), /sys/module/sctp/parameters/no_checksums there, and whatever rewrites packets between the nodes"
+}
+
+// ends are the nodes between which a path runs.
+func ends(s Symptom) string {
+	if s.ClientNode == s.ServerNode {
+		return "within node " + s.ServerNode
+	}
+	return "node " + s.ClientNode + " to node " + s.ServerNode
+}
+
+func policyEngine(ss []Symptom) string {
+	return "the network plugin's policy agent " + each(nodes, "on node %s", "on nodes %s")(ss) + ", and the policy: " + strings.Join(ss[0].Policies, ", ")
+}
+
+func serviceProxy(ss []Symptom) string {
+	return each(nodes, "the log of the service proxy (kube-proxy) on node %s", "the logs of the service proxies (kube-proxy) on nodes %s")(ss) +
+		", and its rules for " + ss[0].Address
+}
+
+// sizes says from which size on messages are lost.
+func sizes(ss []Symptom) string {
+	s := ss[0]
+	return fmt.Sprintf("single messages of %d bytes pass and those of %d do not: packets above a size are lost without a word (%s)",
+		slices.Max(s.Passed), slices.Min(s.Lost), each(ends, "%s", "%s")(ss))
+}
