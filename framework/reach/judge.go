@@ -11,11 +11,17 @@ import (
 // Evidence is all that is known about one probe.
 type Evidence struct {
 	Probe    wire.Probe        `json:"probe"`
-	Seen     *wire.Observation `json:"seen,omitempty"`     // nil when the client's agent did not reply
-	Trouble  string            `json:"trouble,omitempty"`  // why Seen is nil, or why Records are not complete
-	Records  []Witness         `json:"records,omitempty"`  // every server that recorded the nonce, intended or not
-	Intended []Backend         `json:"intended,omitempty"` // who may answer
+	Seen     *wire.Observation `json:"seen,omitempty"`       // nil when the client's agent did not reply
+	Trouble  string            `json:"trouble,omitempty"`    // why Seen is nil, or why Records are not complete
+	Records  []Witness         `json:"records,omitempty"`    // every server that recorded the nonce, intended or not
+	Intended []Backend         `json:"intended,omitempty"`   // who may answer
+	Source   bool              `json:"source,omitempty"`     // the server must see the address that the client has
+	Stalled  wire.Millis       `json:"stalled_ms,omitempty"` // how long the client's process or a server's did not run meanwhile
 }
+
+// starved is how long a process must not have run for what it did not do in time to mean
+// nothing.
+const starved = 2000
 
 // Backend is a listener that an address is to lead to.
 type Backend struct {
@@ -44,6 +50,7 @@ type Finding struct {
 	Reason     string   // what the outcome rests on, for people
 	Flaws      []string // of an answer that is not the one asked for
 	By         wire.Identity
+	Stray      bool // it was answered or recorded where the address does not lead to
 }
 
 // errnoOutcome is what an error number means at stage connect.
@@ -91,6 +98,8 @@ func fromClient(e Evidence) Finding {
 	switch {
 	case o.Nonce != e.Probe.Nonce:
 		return broken(o.Stage, fmt.Sprintf("the agent answered for nonce %q", o.Nonce))
+	case o.Damaged != nil:
+		return damaged(o)
 	case o.Ender == wire.EndedByAgent:
 		return broken(o.Stage, "the agent could not go on: "+o.Detail)
 	}
@@ -151,11 +160,14 @@ func connecting(e Evidence) Finding {
 // connected judges a probe that ended between the handshake and the last echo. Where the
 // clock ended it, data was lost if the kernel sent some again (heartbeats can keep such an
 // association alive for good) or if the server has the nonce; else the server's process
-// was starved, which says nothing of the network.
+// was starved, which says nothing of the network; so it is, too, where a process is known
+// not to have run.
 func connected(e Evidence) Finding {
 	o := *e.Seen
 	outcome := byKernel(o, errnoOutcome)
 	switch {
+	case o.Ender == wire.EndedByClock && e.Stalled >= starved:
+		return broken(o.Stage, fmt.Sprintf("%s, while an agent's process did not run for %v", endText(o), e.Stalled.Duration()))
 	case o.Ender == wire.EndedByClock && (len(e.Records) > 0 || o.Assoc != nil && o.Assoc.Retrans > 0):
 		outcome = Silent
 	case o.Stage == wire.StageDone: // and yet not complete
@@ -185,14 +197,17 @@ func answered(e Evidence) Finding {
 		flaw("the nonce that came back is %q", g.Nonce)
 	}
 	if !slices.ContainsFunc(e.Intended, func(b Backend) bool { return b.UID == g.Server.UID }) {
+		f.Stray = true
 		flaw("answered by %s on %s, which is not behind that address", name(g.Server), g.Server.Node)
 	}
 	for _, w := range e.Records {
 		switch {
 		case e.intended(w):
 		case w.Server.UID != g.Server.UID:
+			f.Stray = true
 			flaw("recorded by %s on %s too, which is not behind that address", name(w.Server), w.Server.Node)
 		case len(f.Flaws) == 0:
+			f.Stray = true
 			flaw("answered at port %d of %s, which is not behind that address", w.Record.Local.Port(), name(w.Server))
 		}
 	}
@@ -202,12 +217,25 @@ func answered(e Evidence) Finding {
 	} else {
 		f.Reason += fmt.Sprintf("; %s recorded nonce %s", name(g.Server), e.Probe.Nonce)
 		f.Flaws = append(f.Flaws, differences("to the server", e.Probe, e.Records[i].Record.Messages)...)
+		if seen := e.Records[i].Record.Peer.Addr(); e.Source && seen != o.Local.Addr() {
+			flaw("%s saw the client as %s, not as %s", name(g.Server), seen, o.Local.Addr())
+		}
 	}
 	f.Flaws = append(f.Flaws, differences("back to the client", e.Probe, o.Echoes)...)
 	if o.Ender != "" { // of the closing, which is for other claims to judge
 		f.Reason += "; not ended in order: " + endText(o)
 	}
 	return f
+}
+
+// damaged judges a probe that got something else in place of its greeting. Somebody has
+// answered, so it is no denial; nothing proves who, so it is no answer as claimed either.
+func damaged(o wire.Observation) Finding {
+	flaw := fmt.Sprintf("the greeting was damaged: %d bytes with digest %s came", o.Damaged.Size, o.Damaged.Digest)
+	if o.Detail != "" {
+		flaw += " (" + o.Detail + ")"
+	}
+	return Finding{Outcome: Answered, Stage: o.Stage, Reason: "answered in " + round(o.Total), Flaws: []string{flaw}}
 }
 
 // CheckInits looks whether the kernel of the client sent as many INITs as silence must
@@ -228,6 +256,32 @@ func CheckInits(evidence []Evidence, moved wire.Counters) string {
 	}
 	if got := moved[wire.T1InitExpireds] + moved[wire.T1CookieExpireds]; got < need {
 		return fmt.Sprintf("%s ended in silence, which takes %d INITs, but only %s expired", count(silent, "attempt"), need, count(int(got), "INIT timer"))
+	}
+	return ""
+}
+
+// packetsOfAnAnswer is how many packets an answered probe receives at the least: INIT-ACK,
+// COOKIE-ACK, and the greeting.
+const packetsOfAnAnswer = 3
+
+// CheckRefusals looks whether the client received as many packets as its refusals must have
+// brought: each is an ABORT that somebody sent. A shortfall means that some refusal was made
+// up: it returns a sentence that says so, else "". Other sockets of the namespace can only
+// add to what was received.
+func CheckRefusals(evidence []Evidence, moved wire.Counters) string {
+	refused, need := 0, 0
+	for _, e := range evidence {
+		switch f := Judge(e); {
+		case e.Probe.Proto != wire.SCTP:
+		case f.Outcome == Refused:
+			refused++
+			need++
+		case f.Outcome == Answered:
+			need += packetsOfAnAnswer
+		}
+	}
+	if got := int(moved[wire.InSCTPPacks]); refused > 0 && got < need {
+		return fmt.Sprintf("%s ended in a refusal, for which %d SCTP packets must have come in, but only %d came", count(refused, "attempt"), need, got)
 	}
 	return ""
 }

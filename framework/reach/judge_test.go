@@ -2,7 +2,9 @@ package reach
 
 import (
 	"encoding/json"
+	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +62,45 @@ func TestWhatTheServersSayAboutADenial(t *testing.T) {
 				t.Errorf("%s, %s: denied admits it: %v", c.name, proto, !c.connecting)
 			}
 		}
+	}
+}
+
+// Who answers something else than a greeting has answered: that is a fault of the path or
+// of the server, neither a denial nor a slip of the agent.
+func TestDamagedGreeting(t *testing.T) {
+	const flaw = "the greeting was damaged: 170 bytes with digest 00ff came (greeting of 170 bytes: not JSON)"
+	late := func(e *Evidence) { // UDP waits for a better one, until nobody asks any more
+		damaged := e.Seen.Damaged
+		endedAt(wire.StageConnect, wire.EndedByClock, "ETIMEDOUT")(e)
+		e.Seen.Damaged, e.Seen.Detail = damaged, "greeting of 170 bytes: not JSON"
+	}
+	for _, c := range []struct {
+		name     string
+		happened []event
+	}{
+		{"nobody recorded it", []event{events["damaged"]}},
+		{"the intended server did", []event{events["damaged"], recordedBy("x/server")}},
+		{"another server did", []event{events["damaged"], recordedBy("x/other")}},
+		{"the clock ended it", []event{events["damaged"], late}},
+	} {
+		for _, proto := range protos {
+			f := Judge(evidence(proto, c.happened...))
+			if f.Outcome != Answered || f.Connecting || !slices.Equal(f.Flaws, []string{flaw}) {
+				t.Errorf("%s, %s: %+v", c.name, proto, f)
+			}
+			for _, w := range words {
+				if w != NotAsked && w.Admits(f) {
+					t.Errorf("%s, %s: %s admits it", c.name, proto, w)
+				}
+			}
+		}
+	}
+	if f := Judge(evidence(wire.SCTP, events["damaged"], troubled)); f.Outcome != Broken {
+		t.Errorf("records not read: %+v", f)
+	}
+	other := func(e *Evidence) { e.Seen.Nonce = "000000" }
+	if f := Judge(evidence(wire.SCTP, events["damaged"], other)); f.Outcome != Broken {
+		t.Errorf("another probe's observation: %+v", f)
 	}
 }
 
@@ -215,6 +256,90 @@ func TestEvidenceCanBeJudgedAgain(t *testing.T) {
 		}
 		if f, g := Judge(e), Judge(again); !reflect.DeepEqual(f, g) {
 			t.Errorf("%s: judged %+v, and again %+v", name, f, g)
+		}
+	}
+}
+
+// A process that does not run says nothing of the network, whatever was recorded or sent
+// again meanwhile.
+func TestStarvedProcesses(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		happened event
+		stalled  wire.Millis
+		outcome  Outcome
+	}{
+		{"the clock, all processes ran", endedAt("echo", wire.EndedByClock, ""), 0, Silent},
+		{"the clock, a short stall", endedAt("echo", wire.EndedByClock, ""), 1999, Silent},
+		{"the clock, a long one", endedAt("echo", wire.EndedByClock, ""), 2000, Broken},
+		{"the kernel gave up on data", endedAt("echo", wire.EndedByKernel, "ETIMEDOUT"), 20_000, Silent},
+		{"the kernel gave up on INITs", events["silent"], 20_000, Silent},
+		{"answered all the same", events["answered"], 20_000, Answered},
+	} {
+		e := evidence(wire.SCTP, c.happened)
+		if c.outcome != Answered && e.Seen.Stage == "echo" {
+			recordedBy("x/server")(&e)
+		}
+		e.Stalled = c.stalled
+		if f := Judge(e); f.Outcome != c.outcome {
+			t.Errorf("%s: %s, want %s (%s)", c.name, f.Outcome, c.outcome, f.Reason)
+		}
+	}
+}
+
+// Where the client's address is to be kept, the server's record tells.
+func TestSource(t *testing.T) {
+	from := func(local, peer string) event {
+		return func(e *Evidence) {
+			e.Seen.Local = netip.MustParseAddrPort(local)
+			e.Records[0].Record.Peer = netip.MustParseAddrPort(peer)
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		kept  bool
+		event event
+		flaw  string
+	}{
+		{"kept", true, from("10.244.1.6:40000", "10.244.1.6:40000"), ""},
+		{"another port", true, from("10.244.1.6:40000", "10.244.1.6:51000"), ""},
+		{"another address", true, from("10.244.1.6:40000", "10.89.0.11:40000"), "x/server saw the client as 10.89.0.11, not as 10.244.1.6"},
+		{"another address, and nobody minds", false, from("10.244.1.6:40000", "10.89.0.11:40000"), ""},
+	} {
+		e := evidence(wire.SCTP, events["answered"], c.event)
+		e.Source = c.kept
+		if got := strings.Join(Judge(e).Flaws, "; "); got != c.flaw {
+			t.Errorf("%s: flaws are %q, want %q", c.name, got, c.flaw)
+		}
+	}
+}
+
+// A refusal is a packet that somebody sent.
+func TestCheckRefusals(t *testing.T) {
+	sctp := func(names ...string) (out []Evidence) {
+		for _, n := range names {
+			out = append(out, evidence(wire.SCTP, events[n]))
+		}
+		return out
+	}
+	in := func(n int64) wire.Counters { return wire.Counters{wire.InSCTPPacks: n, wire.OutSCTPPacks: 100} }
+	for _, c := range []struct {
+		name  string
+		batch []Evidence
+		moved wire.Counters
+		want  string
+	}{
+		{"nothing asked", nil, nil, ""},
+		{"no refusal", sctp("answered", "silent", "no-socket", "no-reply"), nil, ""},
+		{"one", sctp("refused"), in(1), ""},
+		{"somebody else's packets come on top", sctp("refused"), in(60), ""},
+		{"one that nobody sent", sctp("refused"), in(0), "1 attempt ended in a refusal, for which 1 SCTP packets must have come in, but only 0 came"},
+		{"one of two", sctp("refused", "refused"), in(1), "2 attempts ended in a refusal, for which 2 SCTP packets must have come in, but only 1 came"},
+		{"the packets were those of an answer", sctp("refused", "answered"), in(3), "1 attempt ended in a refusal, for which 4 SCTP packets must have come in, but only 3 came"},
+		{"TCP has other counters", []Evidence{evidence(wire.TCP, events["refused"])}, nil, ""},
+	} {
+		if got := CheckRefusals(c.batch, c.moved); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
 }

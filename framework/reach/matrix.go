@@ -8,8 +8,8 @@ import (
 
 // Name is a client or a server that a table may mention.
 type Name struct {
-	Word string // as it is printed: x/server@2:80
-	Node int    // the number of its node, 0 where it has none, as a ClusterIP
+	Word string `json:"word"`           // as it is printed: x/server@2:80
+	Node int    `json:"node,omitempty"` // the number of its node, 0 where it has none, as a ClusterIP
 }
 
 // Names are all that a table may mention.
@@ -20,10 +20,10 @@ type Names struct {
 
 // Matrix is a block with every pattern resolved, for one family.
 type Matrix struct {
-	Family  Family
-	Rows    []Name
-	Columns []Name
-	Want    [][]Word // by row and column; NotAsked where the table says nothing
+	Family  Family   `json:"family"`
+	Rows    []Name   `json:"rows"`
+	Columns []Name   `json:"columns"`
+	Want    [][]Word `json:"want"` // by row and column; NotAsked where the table says nothing
 }
 
 // Asked counts the cells of m that are to be probed.

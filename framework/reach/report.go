@@ -40,6 +40,9 @@ func (r Result) Wrong() []Place {
 	return out
 }
 
+// Wanted says what the cell should have been, where its outcome alone would puzzle.
+func (p Place) Wanted() string { return wanted(p.Want, p.Finding) }
+
 // State is how a series of rounds ended.
 type State string
 
@@ -59,6 +62,15 @@ type Report struct {
 	Took     time.Duration
 	Evidence string // folder
 	Again    string // command
+	Causes   []Cause
+}
+
+// Cause is what a diagnosis says of wrong paths.
+type Cause struct {
+	Class    string   `json:"class"`    // slug, for programs
+	Sentence string   `json:"sentence"` // what is broken, naming nodes
+	Look     string   `json:"look"`     // where to look next
+	Facts    []string `json:"facts"`    // what it rests on, a line for each path that was asked again
 }
 
 // Wrong lists the wrong cells of all families.
@@ -100,6 +112,12 @@ func (r Report) Ground() Ground {
 // the first few tell as much.
 const fewFlaws = 4
 
+// fewPaths are the wrong paths that are printed one by one: the table has them all.
+const fewPaths = 12
+
+// Complaint stands in the first line of every failure that rests on paths.
+const Complaint = "not as claimed"
+
 // Text is the failure as a person reads it.
 func (r Report) Text() string {
 	var b strings.Builder
@@ -108,7 +126,7 @@ func (r Report) Text() string {
 	for _, res := range r.Results {
 		asked += res.Asked()
 	}
-	fmt.Fprintf(&b, "%s: %d of %s not as claimed (%s, %s in %s, %s)\n", r.ID, len(wrong), of("path", asked, len(wrong)),
+	fmt.Fprintf(&b, "%s: %s%d of %s %s (%s, %s in %s, %s)\n", r.ID, r.cause(), len(wrong), of("path", asked, len(wrong)), Complaint,
 		strings.Join(families(wrong), " and "), count(r.Rounds, "round"), r.Took.Round(100*time.Millisecond), r.State)
 	for _, res := range r.Results {
 		if len(res.Wrong()) == 0 {
@@ -122,7 +140,7 @@ func (r Report) Text() string {
 		b.WriteString(res.grid())
 	}
 	b.WriteString("\n")
-	for _, p := range wrong {
+	for _, p := range wrong[:min(len(wrong), fewPaths)] {
 		fmt.Fprintf(&b, "  %s: %s\n", p.Path, p.Reason)
 		for _, flaw := range p.Flaws[:min(len(p.Flaws), fewFlaws)] {
 			fmt.Fprintf(&b, "    %s\n", flaw)
@@ -131,11 +149,29 @@ func (r Report) Text() string {
 			fmt.Fprintf(&b, "    and %d more\n", more)
 		}
 	}
+	if more := len(wrong) - fewPaths; more > 0 {
+		fmt.Fprintf(&b, "  and %s more, see probes.jsonl\n", count(more, "path"))
+	}
+	for _, c := range r.Causes {
+		fmt.Fprintf(&b, "  cause: %s\n", c.Sentence)
+		for _, f := range c.Facts {
+			fmt.Fprintf(&b, "    %s\n", f)
+		}
+		fmt.Fprintf(&b, "    look at: %s\n", c.Look)
+	}
 	for _, h := range hints(r) {
 		fmt.Fprintf(&b, "  hint: %s\n", h)
 	}
 	fmt.Fprintf(&b, "  evidence: %s      again: %s\n", r.Evidence, r.Again)
 	return b.String()
+}
+
+// cause is the beginning of the first line where a cause is known: that of the most paths.
+func (r Report) cause() string {
+	if len(r.Causes) == 0 {
+		return ""
+	}
+	return r.Causes[0].Sentence + "; "
 }
 
 // grid draws the matrix: as the spec has it where it is right, in capitals where not.
@@ -162,7 +198,7 @@ func (r Result) grid() string {
 	return align(rows)
 }
 
-// wanted says what a wrong cell should have been, where the outcome alone would puzzle.
+// wanted is what stands beside a row for one of its wrong cells.
 func wanted(w Word, f Finding) string {
 	switch {
 	case f.Outcome == Answered && w == Word(Answered):

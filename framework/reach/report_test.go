@@ -2,6 +2,7 @@ package reach
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -224,5 +225,19 @@ func TestGround(t *testing.T) {
 		if got := report(scene(t, IPv4, columns+"\nx/client "+cells)).Ground(); got != want {
 			t.Errorf("%s: %s, want %s", cells, got, want)
 		}
+	}
+}
+
+// Of many wrong paths some are printed, and how many are not.
+func TestManyWrongPaths(t *testing.T) {
+	row, columns, cells := "x/client", "", ""
+	for port := range 15 {
+		columns += fmt.Sprintf(" x/server:%d", 80+port)
+		cells += " answered=silent"
+	}
+	r := Report{ID: "POD-07", Results: []Result{scene(t, IPv4, columns+"\n"+row+cells)}, State: Unsettled}
+	text := r.Text()
+	if n := strings.Count(text, ": silent: "); n != fewPaths || !strings.Contains(text, "  and 3 paths more, see probes.jsonl\n") {
+		t.Errorf("%d paths are printed in\n%s", n, text)
 	}
 }

@@ -81,6 +81,10 @@ var events = map[string]event{
 		answeredBy(identity("x/server"))(e)
 		e.Records = nil
 	},
+	"damaged": func(e *Evidence) {
+		endedAt(wire.StageEcho, wire.EndedByAgent, "")(e)
+		e.Seen.Detail, e.Seen.Damaged = "greeting of 170 bytes: not JSON", &wire.Echo{Size: 170, Digest: "00ff"}
+	},
 	"unclosed": func(e *Evidence) {
 		answeredBy(identity("x/server"))(e)
 		e.Seen.Stage, e.Seen.Ender, e.Seen.Errno, e.Seen.Total = wire.StageClose, wire.EndedByKernel, "ETIMEDOUT", 4_100_000

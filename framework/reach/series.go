@@ -1,0 +1,221 @@
+package reach
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"sctp.test/framework/wire"
+)
+
+// Line is a line of probes.jsonl, the raw evidence of a spec: exactly one of its pointers
+// is set. A claim comes first, then the probes of all its rounds.
+type Line struct {
+	Claim *Claim `json:"claim,omitempty"`
+	Asked *Asked `json:"asked,omitempty"`
+}
+
+// Claim is what a series of rounds is to show.
+type Claim struct {
+	ID       string   `json:"id"`                // of the spec
+	Series   int      `json:"series"`            // counted from 1 within the spec
+	Control  bool     `json:"control,omitempty"` // that denied paths are open again
+	Evidence string   `json:"evidence"`          // folder
+	Matrices []Matrix `json:"matrices"`
+}
+
+// Asked is one probe of a round with all that is known about it.
+type Asked struct {
+	Series   int           `json:"series"`
+	Batch    int           `json:"batch"` // of questions that were put together, counted from 1 within the series
+	Round    int           `json:"round"` // counted from 1 within the series; a batch may hold several
+	At       time.Time     `json:"at"`
+	Elapsed  wire.Millis   `json:"elapsed_ms"` // from the first question of the series to the end of the batch
+	Family   Family        `json:"family"`
+	Client   string        `json:"client"` // words of the matrix
+	Server   string        `json:"server"`
+	Want     Word          `json:"want"`
+	Path     string        `json:"path"` // who asked whom, with addresses and nodes
+	Evidence Evidence      `json:"evidence"`
+	Moved    wire.Counters `json:"moved,omitempty"` // in the client's namespace while the batch ran
+}
+
+// Series is a claim and how far its rounds have come. The same code follows a run and
+// judges saved evidence again.
+type Series struct {
+	Claim
+	Report Report
+	held   int // rounds that were right after the first one that was; -1 before
+}
+
+// NewSeries begins a series.
+func NewSeries(c Claim) *Series {
+	return &Series{Claim: c, held: -1, Report: Report{
+		ID: c.ID, State: Unsettled, Evidence: c.Evidence, Again: "make e2e FOCUS=" + c.ID,
+	}}
+}
+
+// Holding is how many rounds were right after the first one that was, -1 before any.
+func (s *Series) Holding() int { return s.held }
+
+// Add judges the next batch, round by round. After one that is wrong where all were right
+// before, later ones change nothing.
+func (s *Series) Add(asked []Asked) {
+	doubts := doubtsOf(asked)
+	for len(asked) > 0 && s.Report.State != Intermittent {
+		n := 1
+		for n < len(asked) && asked[n].Round == asked[0].Round {
+			n++
+		}
+		s.add(asked[:n], doubts)
+		asked = asked[n:]
+	}
+}
+
+func (s *Series) add(round []Asked, doubts map[doubt]string) {
+	s.Report.Rounds++
+	s.Report.Results = weigh(s.Matrices, round, doubts)
+	s.Report.Took = round[0].Elapsed.Duration()
+	switch right := len(s.Report.Wrong()) == 0; {
+	case right:
+		s.held++
+		s.Report.State = Held
+	case s.held >= 0:
+		s.Report.State = Intermittent
+	}
+}
+
+// Conclusion is what the series amounts to: the ground on which it fails its spec and the
+// text that says so, or nothing.
+func (s *Series) Conclusion() (Ground, string) {
+	switch {
+	case len(s.Report.Wrong()) == 0:
+		return "", ""
+	case s.Control:
+		return GroundUnsupported, "the denials are not proven: with the policies gone, what they denied is not open again\n" + s.Report.Text()
+	default:
+		return s.Report.Ground(), s.Report.Text()
+	}
+}
+
+// weigh judges the probes of a round. A silence that cost fewer INITs than it must have is
+// no silence, and a refusal that nobody sent is none.
+func weigh(matrices []Matrix, asked []Asked, doubts map[doubt]string) []Result {
+	results := make([]Result, len(matrices))
+	for i, m := range matrices {
+		results[i] = Result{Matrix: m, Found: make([][]Cell, len(m.Rows))}
+		for j := range m.Rows {
+			results[i].Found[j] = make([]Cell, len(m.Columns))
+		}
+	}
+	for _, a := range asked {
+		f := Judge(a.Evidence)
+		if why := doubts[doubt{a.Client, f.Outcome}]; why != "" && f.Connecting && a.Evidence.Probe.Proto == wire.SCTP {
+			f = broken(f.Stage, why)
+		}
+		for i, m := range matrices {
+			row := slices.IndexFunc(m.Rows, func(n Name) bool { return n.Word == a.Client })
+			column := slices.IndexFunc(m.Columns, func(n Name) bool { return n.Word == a.Server })
+			if m.Family == a.Family && row >= 0 && column >= 0 && m.Want[row][column] != NotAsked {
+				results[i].Found[row][column] = Cell{Finding: f, Path: a.Path}
+			}
+		}
+	}
+	for _, r := range results {
+		r.blame()
+	}
+	return results
+}
+
+// blame calls broken what was to be asked and was not.
+func (r Result) blame() {
+	for i, row := range r.Want {
+		for j, w := range row {
+			if w != NotAsked && r.Found[i][j].Outcome == "" {
+				r.Found[i][j] = Cell{
+					Finding: broken("", "it was not asked"),
+					Path:    r.Rows[i].Word + " -> " + r.Columns[j].Word,
+				}
+			}
+		}
+	}
+}
+
+// doubt is an outcome that a client reported more often than its kernel's counters allow.
+type doubt struct {
+	client  string
+	outcome Outcome
+}
+
+// doubtsOf says why the silences and the refusals of a client in a batch are no proof, where
+// they are not.
+func doubtsOf(asked []Asked) map[doubt]string {
+	batches := map[string][]Evidence{}
+	moved := map[string]wire.Counters{}
+	for _, a := range asked {
+		if a.Evidence.Seen != nil {
+			batches[a.Client], moved[a.Client] = append(batches[a.Client], a.Evidence), a.Moved
+		}
+	}
+	out := map[doubt]string{}
+	for client, batch := range batches {
+		out[doubt{client, Silent}] = CheckInits(batch, moved[client])
+		out[doubt{client, Refused}] = CheckRefusals(batch, moved[client])
+	}
+	return out
+}
+
+// Replay judges saved evidence again: the series of a spec, in order. The error names the
+// line that cannot be read.
+func Replay(r io.Reader) ([]*Series, error) { return ReplayEach(r, func(Asked) {}) }
+
+// ReplayEach is Replay for somebody who also wants to see each probe, of all rounds. A
+// series keeps its last round only: evidence may be larger than memory should be.
+func ReplayEach(r io.Reader, each func(Asked)) ([]*Series, error) {
+	var out []*Series
+	var batch []Asked
+	flush := func() {
+		out[len(out)-1].Add(batch)
+		batch = nil
+	}
+	dec := json.NewDecoder(r)
+	for n := 1; ; n++ {
+		var l Line
+		switch err := dec.Decode(&l); {
+		case err == io.EOF:
+			if len(batch) > 0 {
+				flush()
+			}
+			return out, nil
+		case err != nil:
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		case l.Claim != nil:
+			if len(batch) > 0 {
+				flush()
+			}
+			out = append(out, NewSeries(*l.Claim))
+		case l.Asked == nil:
+			return nil, fmt.Errorf("line %d: neither a claim nor a probe", n)
+		case len(out) == 0 || l.Asked.Series != out[len(out)-1].Series:
+			return nil, fmt.Errorf("line %d: a probe of series %d, whose claim does not stand before it", n, l.Asked.Series)
+		default:
+			if len(batch) > 0 && batch[0].Batch != l.Asked.Batch {
+				flush()
+			}
+			each(*l.Asked)
+			batch = append(batch, *l.Asked)
+		}
+	}
+}
+
+// Verdict is what the series of a spec amount to: the first that is wrong speaks for all.
+func Verdict(series []*Series) (Ground, string) {
+	for _, s := range series {
+		if ground, text := s.Conclusion(); ground != "" {
+			return ground, text
+		}
+	}
+	return "", ""
+}

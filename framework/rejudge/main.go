@@ -1,0 +1,142 @@
+// Command rejudge judges the saved evidence of a run again, from its files alone, and says
+// whether it comes to the same verdicts.
+//
+//	go run ./framework/rejudge _artifacts/latest            every spec of a run
+//	go run ./framework/rejudge _artifacts/latest/POL-05     one
+//
+// It exits with 0 when every verdict is the same, 1 when one is not, and 2 when there is
+// nothing to judge or it cannot be read.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sctp.test/framework/diag"
+	"sctp.test/framework/reach"
+)
+
+// Exit statuses.
+const (
+	exitSame = iota
+	exitOther
+	exitBadInput
+)
+
+// Names of the files in a spec's folder.
+const (
+	probes   = "probes.jsonl"
+	symptoms = "symptoms.json"
+	verdict  = "verdict.txt"
+)
+
+func main() {
+	status, err := run(os.Args[1:], os.Stdout)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "rejudge:", err)
+	}
+	os.Exit(status)
+}
+
+func run(args []string, out io.Writer) (int, error) {
+	if len(args) != 1 {
+		return exitBadInput, errors.New("name one folder: of a run, or of a spec in it")
+	}
+	folders, err := folders(args[0])
+	if err != nil {
+		return exitBadInput, err
+	}
+	status := exitSame
+	for _, f := range folders {
+		same, text, err := rejudge(f)
+		if err != nil {
+			return exitBadInput, err
+		}
+		if !same {
+			status = exitOther
+		}
+		if _, err := fmt.Fprintln(out, text); err != nil {
+			return exitBadInput, err
+		}
+	}
+	return status, nil
+}
+
+// folders are those of specs at or below a folder.
+func folders(root string) ([]string, error) {
+	if _, err := os.Stat(filepath.Join(root, probes)); err == nil {
+		return []string{root}, nil
+	}
+	found, err := filepath.Glob(filepath.Join(root, "*", probes))
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("neither %s nor a folder in it has a %s", root, probes)
+	}
+	for i := range found {
+		found[i] = filepath.Dir(found[i])
+	}
+	return found, err
+}
+
+// rejudge says whether the evidence in a folder comes to the verdict that stands beside it,
+// and both in a line or, where they differ, in full.
+func rejudge(folder string) (same bool, text string, err error) {
+	id := filepath.Base(folder)
+	series, err := replay(folder)
+	if err != nil {
+		return false, "", fmt.Errorf("%s: %w", folder, err)
+	}
+	before, err := os.ReadFile(filepath.Join(folder, verdict))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return false, "", err
+	}
+	ground, now := reach.Verdict(series)
+	switch {
+	case ground == "" && len(before) == 0:
+		return true, fmt.Sprintf("%s: as claimed, in %d series", id, len(series)), nil
+	case ground == "" && !strings.Contains(string(before), reach.Complaint):
+		return true, fmt.Sprintf("%s: as claimed; the verdict rests on something else: %s", id, firstLine(string(before))), nil
+	case ground != "" && now == string(before):
+		return true, fmt.Sprintf("%s: %s again: %s", id, ground, firstLine(now)), nil
+	}
+	return false, fmt.Sprintf("%s: judged again it is %q:\n%s\nand the run said:\n%s", id, ground, now, before), nil
+}
+
+// replay judges the probes again, and explains the symptoms of the series that is wrong.
+func replay(folder string) ([]*reach.Series, error) {
+	file, err := os.Open(filepath.Join(folder, probes))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	series, err := reach.Replay(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", probes, err)
+	}
+	raw, err := os.ReadFile(filepath.Join(folder, symptoms))
+	if errors.Is(err, os.ErrNotExist) {
+		return series, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var saved []diag.Symptom
+	if err := json.Unmarshal(raw, &saved); err != nil {
+		return nil, fmt.Errorf("%s: %w", symptoms, err)
+	}
+	for _, s := range series {
+		if len(s.Report.Wrong()) > 0 {
+			s.Report.Causes = diag.Explain(saved)
+		}
+	}
+	return series, nil
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return line
+}

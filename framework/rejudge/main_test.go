@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+)
+
+// evidence of one cell that is to be answered, and of what came back.
+func evidence(errno string) []reach.Line {
+	server := wire.Identity{UID: "3c1f", Namespace: "x", Pod: "server", Node: "b"}
+	client, column := reach.Name{Word: "x/client", Node: 1}, reach.Name{Word: "x/server:80", Node: 2}
+	e := reach.Evidence{
+		Probe:    wire.Probe{Proto: wire.SCTP, Nonce: "7f3a09", Timers: wire.Timers{RTOInitial: 150, MaxInitTimeout: 300}},
+		Seen:     &wire.Observation{Nonce: "7f3a09", Stage: wire.StageConnect, Ender: wire.EndedByKernel, Errno: errno},
+		Intended: []reach.Backend{{UID: server.UID}},
+	}
+	if errno == "" {
+		e.Seen = &wire.Observation{Nonce: "7f3a09", Stage: wire.StageDone, Greeting: &wire.Greeting{Nonce: "7f3a09", Server: server}}
+		e.Records = []reach.Witness{{Server: server, Record: wire.Record{Nonce: "7f3a09"}}}
+	}
+	want := reach.Word(reach.Answered)
+	m := reach.Matrix{Family: reach.IPv4, Rows: []reach.Name{client}, Columns: []reach.Name{column}, Want: [][]reach.Word{{want}}}
+	return []reach.Line{
+		{Claim: &reach.Claim{ID: "POD-02", Series: 1, Evidence: "_artifacts/POD-02", Matrices: []reach.Matrix{m}}},
+		{Asked: &reach.Asked{Series: 1, Round: 1, Elapsed: 1200, Family: reach.IPv4, Client: client.Word, Server: column.Word, Want: want, Path: "x/client -> x/server:80", Evidence: e, Moved: wire.Counters{wire.InSCTPPacks: 1}}},
+	}
+}
+
+const refused = `POD-02: 1 of 1 path is not as claimed (ipv4, 1 round in 1.2s, not settled)
+
+               x/server:80
+    x/client   REFUSED      want answered
+`
+
+// save writes a spec's folder below root.
+func save(t *testing.T, root, id string, lines []reach.Line, verdictText string) {
+	t.Helper()
+	folder := filepath.Join(root, id)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, l := range lines {
+		if err := json.NewEncoder(&b).Encode(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files := map[string]string{probes: b.String()}
+	if verdictText != "" {
+		files[verdict] = verdictText
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// text is what the judge says of some lines.
+func text(t *testing.T, lines []reach.Line) string {
+	t.Helper()
+	s := reach.NewSeries(*lines[0].Claim)
+	s.Add([]reach.Asked{*lines[1].Asked})
+	_, text := s.Conclusion()
+	return text
+}
+
+func TestRejudge(t *testing.T) {
+	good, bad := evidence(""), evidence("ECONNREFUSED")
+	for name, c := range map[string]struct {
+		lines   []reach.Line
+		verdict string
+		status  int
+		says    string
+	}{
+		"a pass":                          {good, "", exitSame, "POD-02: as claimed, in 1 series"},
+		"a failure":                       {bad, text(t, bad), exitSame, "POD-02: fail again: POD-02: 1 of 1 path is not as claimed"},
+		"a failure of something else":     {good, "POD-02: its paths are as claimed, but 2 SCTP packets with a bad checksum came\n", exitSame, "the verdict rests on something else: POD-02: its paths"},
+		"a pass that was no pass":         {bad, "", exitOther, `judged again it is "fail"`},
+		"a failure that was none":         {good, refused, exitOther, `judged again it is ""`},
+		"a failure that was another one":  {bad, strings.Replace(refused, "REFUSED", "SILENT", 1), exitOther, `judged again it is "fail"`},
+		"evidence that was tampered with": {bad[1:], "", exitBadInput, ""},
+		"evidence that is none":           {[]reach.Line{{}}, "", exitBadInput, ""},
+	} {
+		root := t.TempDir()
+		save(t, root, "POD-02", c.lines, c.verdict)
+		for _, folder := range []string{root, filepath.Join(root, "POD-02")} {
+			var out strings.Builder
+			status, err := run([]string{folder}, &out)
+			if status != c.status || !strings.Contains(out.String(), c.says) || (err != nil) != (c.status == exitBadInput) {
+				t.Errorf("%s: status %d, %v\n%s", name, status, err, out.String())
+			}
+		}
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	for _, args := range [][]string{nil, {"a", "b"}, {t.TempDir()}, {"/nowhere"}} {
+		if status, err := run(args, &strings.Builder{}); status != exitBadInput || err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v: %d, %v", args, status, err)
+		}
+	}
+}
