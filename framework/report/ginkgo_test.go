@@ -19,13 +19,14 @@ import (
 func init() {
 	fail := func(verdict string) {
 		ginkgo.AddReportEntry(spec.VerdictEntry, verdict, ginkgo.ReportEntryVisibilityNever)
+		ginkgo.AddReportEntry(spec.ClassEntry, "slug-of-"+verdict, ginkgo.ReportEntryVisibilityNever)
 		ginkgo.Fail("because")
 	}
 	it := func(id string, level spec.Level, body func()) {
 		ginkgo.It("ends", spec.Case{ID: id, Level: level, Claim: "It MUST.", Source: "here"}, body)
 	}
 	it("POD-01", spec.Core, func() {})
-	it("POD-02", spec.Informational, func() {})
+	it("POD-02", spec.Informational, func() { ginkgo.AddReportEntry(spec.MeasureEntry, "denied after 0.4 s") })
 	it("POD-03", spec.Core, func() { ginkgo.Skip("no second node") })
 	it("POD-04", spec.Core, func() { ginkgo.Fail("because") })
 	it("POD-05", spec.Core, func() { fail("fail") })
@@ -95,6 +96,12 @@ func TestVerdicts(t *testing.T) {
 		if s.Text != "ends" || s.Chapter != "pod" || s.Claim != "It MUST." || s.Source != "here" {
 			t.Errorf("%s is not described: %+v", s.ID, s)
 		}
+		if class := map[string]string{"POD-05": "slug-of-fail", "POD-12": "slug-of-error"}[s.ID]; class != "" && s.Class != class || s.ID < "POD-05" && s.Class != "" {
+			t.Errorf("%s is of class %q, want %q", s.ID, s.Class, class)
+		}
+	}
+	if m := r.Specs[1].Measured; len(m) != 1 || m[0] != "denied after 0.4 s" {
+		t.Errorf("measured is %q", m)
 	}
 	if len(r.Specs) != len(want) || r.Interrupted || r.Conformant {
 		t.Errorf("%d results, interrupted %v, conformant %v", len(r.Specs), r.Interrupted, r.Conformant)

@@ -3,6 +3,8 @@ package report
 import (
 	"encoding/xml"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"sctp.test/framework/spec"
@@ -53,7 +55,7 @@ func (r Report) junit() ([]byte, error) {
 	for _, s := range r.Specs {
 		c := junitCase{
 			Name: s.ID + " " + s.Text, Class: "sctp." + s.Chapter, Time: seconds(s.Seconds),
-			Properties: []junitProperty{{"id", s.ID}, {"level", string(s.Level)}, {"verdict", string(s.Verdict)}, {"claim", s.Claim}, {"source", s.Source}},
+			Properties: s.properties(),
 		}
 		text := &junitText{Message: FirstLine(s.Reason), Type: string(s.Verdict), Text: printable(s.Reason)}
 		switch s.Verdict {
@@ -73,12 +75,65 @@ func (r Report) junit() ([]byte, error) {
 	return append([]byte(xml.Header), raw...), err
 }
 
+// properties leave out what is not known: an empty value would read as none.
 func (e Environment) properties() []junitProperty {
-	out := []junitProperty{{"kubernetes", e.Kubernetes}, {"families", fmt.Sprint(e.Families)}, {"image", e.Image}, {"module", e.Module}}
+	mtu := ""
+	if e.MTU > 0 {
+		mtu = strconv.Itoa(e.MTU)
+	}
+	out := known(
+		junitProperty{"kubernetes", e.Kubernetes},
+		junitProperty{"kernel", strings.Join(e.kernels(), ", ")},
+		junitProperty{"cni", e.CNI},
+		junitProperty{"proxyMode", e.ProxyMode},
+		junitProperty{"families", fmt.Sprint(e.Families)},
+		junitProperty{"mtu", mtu},
+		junitProperty{"image", e.Image},
+		junitProperty{"imageDigest", e.ImageDigest},
+		junitProperty{"module", e.Module},
+	)
 	for _, n := range e.Nodes {
 		out = append(out, junitProperty{"node " + n.Name, fmt.Sprintf("kernel %s, %s, %s, SCTP before the run: %s", n.Kernel, n.OS, n.Runtime, n.Before)})
 	}
 	return out
+}
+
+// kernels are the nodes' kernels, each once.
+func (e Environment) kernels() []string {
+	var out []string
+	for _, n := range e.Nodes {
+		if !slices.Contains(out, n.Kernel) {
+			out = append(out, n.Kernel)
+		}
+	}
+	return out
+}
+
+func (s Result) properties() []junitProperty {
+	return known(
+		junitProperty{"id", s.ID},
+		junitProperty{"chapter", s.Chapter},
+		junitProperty{"level", string(s.Level)},
+		junitProperty{"needs", s.needs()},
+		junitProperty{"verdict", string(s.Verdict)},
+		junitProperty{"class", s.Class},
+		junitProperty{"measured", strings.Join(s.Measured, "; ")},
+		junitProperty{"claim", s.Claim},
+		junitProperty{"source", s.Source},
+	)
+}
+
+// needs lists what the spec needs of a cluster, for people.
+func (s Result) needs() string {
+	var out []string
+	for _, n := range s.Needs {
+		out = append(out, string(n))
+	}
+	return strings.Join(out, ", ")
+}
+
+func known(all ...junitProperty) []junitProperty {
+	return slices.DeleteFunc(all, func(p junitProperty) bool { return p.Value == "" })
 }
 
 // printable replaces what XML has no way to say, such as the escape sequences of

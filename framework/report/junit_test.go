@@ -13,14 +13,20 @@ func TestJUnit(t *testing.T) {
 <testsuite name="sctp" tests="2" failures="1" errors="0" skipped="0" time="83.400" timestamp="2026-05-04T03:02:01">
   <properties>
     <property name="kubernetes" value="v1.37.2"></property>
+    <property name="kernel" value="6.12"></property>
+    <property name="cni" value="kindnet"></property>
+    <property name="proxyMode" value="nftables"></property>
     <property name="families" value="[ipv4 ipv6]"></property>
+    <property name="mtu" value="1450"></property>
     <property name="image" value="registry/agent"></property>
+    <property name="imageDigest" value="sha256:1234"></property>
     <property name="module" value="as found"></property>
     <property name="node a" value="kernel 6.12, Debian, containerd://2, SCTP before the run: on"></property>
   </properties>
   <testcase name="POD-01 does it" classname="sctp.pod" time="1.500">
     <properties>
       <property name="id" value="POD-01"></property>
+      <property name="chapter" value="pod"></property>
       <property name="level" value="core"></property>
       <property name="verdict" value="pass"></property>
       <property name="claim" value="It MUST."></property>
@@ -30,8 +36,11 @@ func TestJUnit(t *testing.T) {
   <testcase name="POL-03 does it" classname="sctp.policy" time="1.500">
     <properties>
       <property name="id" value="POL-03"></property>
+      <property name="chapter" value="policy"></property>
       <property name="level" value="core"></property>
+      <property name="needs" value="two-nodes, network-policy"></property>
       <property name="verdict" value="fail"></property>
+      <property name="class" value="policy-not-enforced"></property>
       <property name="claim" value="It MUST."></property>
       <property name="source" value="here"></property>
     </properties>
@@ -41,7 +50,9 @@ func TestJUnit(t *testing.T) {
 ]]></failure>
   </testcase>
 </testsuite>`
-	raw, err := made(result("POD-01", spec.Core, spec.Pass, ""), result("POL-03", spec.Core, spec.Fail, "POL-03: x <- y\n\n  a table\n")).junit()
+	failed := result("POL-03", spec.Core, spec.Fail, "POL-03: x <- y\n\n  a table\n")
+	failed.Needs, failed.Class = spec.Needs{spec.TwoNodes, spec.NetworkPolicy}, "policy-not-enforced"
+	raw, err := made(result("POD-01", spec.Core, spec.Pass, ""), failed).junit()
 	if err != nil || string(raw) != want {
 		t.Errorf("error %v, junit.xml is\n%s", err, raw)
 	}
@@ -59,6 +70,18 @@ func parsed(t *testing.T, r Report) junitSuite {
 		t.Fatalf("%v in\n%s", err, raw)
 	}
 	return s
+}
+
+func TestJUnitLeavesOutWhatIsNotKnown(t *testing.T) {
+	r := made(result("POD-01", spec.Core, spec.Pass, ""))
+	r.Environment = Environment{Kubernetes: "v1.37.2", ProxyMode: "unknown"}
+	var got []string
+	for _, p := range parsed(t, r).Properties {
+		got = append(got, p.Name+"="+p.Value)
+	}
+	if want := "kubernetes=v1.37.2 proxyMode=unknown families=[]"; strings.Join(got, " ") != want {
+		t.Errorf("properties are %q, want %q", got, want)
+	}
 }
 
 func TestJUnitCounts(t *testing.T) {

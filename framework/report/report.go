@@ -1,23 +1,25 @@
 // Package report turns what Ginkgo knows about a finished suite into verdicts, and
-// verdicts into junit.xml, report.yaml and the last lines a person reads.
+// verdicts into junit.xml, report.yaml, report.html and the last lines a person reads.
 //
 // It judges nothing: what a verdict is, the specs have said.
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/onsi/ginkgo/v2/types"
-	"sigs.k8s.io/yaml"
 
 	"sctp.test/framework/spec"
 )
+
+// version is that of report.yaml.
+const version = "sctp.test/v1"
 
 // Report is report.yaml. Fields are added, never renamed or removed, within a version.
 type Report struct {
@@ -29,18 +31,41 @@ type Report struct {
 	Conformant  bool        `json:"conformant"`            // as far as was asked
 	Interrupted bool        `json:"interrupted,omitempty"` // specs that were asked for were not run to their end
 	Environment Environment `json:"environment"`
+	Known       string      `json:"known,omitempty"` // list of known limitations that the results were weighed against
+	Counts      Counts      `json:"counts"`
+	Unsupported []Excuse    `json:"unsupported,omitempty"` // what this cluster cannot do or was not asked to, and why
 	Specs       []Result    `json:"specs"`
-	Reproduce   string      `json:"reproduce"`
+	Reproduce   string      `json:"reproduce"`       // the command that asks for the same again
+	Seed        int64       `json:"seed"`            // of the order of specs and of which node is @1
+	Focus       string      `json:"focus,omitempty"` // what the run was narrowed to
+}
+
+// Counts say how many specs of a part had each verdict; what is not there is none.
+type Counts struct {
+	Chapters map[string]map[spec.Verdict]int     `json:"chapters"`
+	Levels   map[spec.Level]map[spec.Verdict]int `json:"levels"`
+}
+
+// Excuse is why a spec was not judged although it was asked for.
+type Excuse struct {
+	ID      string       `json:"id"`
+	Verdict spec.Verdict `json:"verdict"` // not-applicable or known-limitation
+	Reason  string       `json:"reason"`
+	Link    string       `json:"link,omitempty"` // where the reason is written down
 }
 
 // Environment is the cluster as the run found it.
 type Environment struct {
-	Kubernetes string   `json:"kubernetes"`
-	Families   []string `json:"families"`
-	Image      string   `json:"image"`
-	Module     string   `json:"module"` // how SCTP came to the nodes
-	Nodes      []Node   `json:"nodes"`
-	LeftOut    []string `json:"leftOut,omitempty"` // nodes that were not judged, each with the reason
+	Kubernetes  string   `json:"kubernetes"`
+	CNI         string   `json:"cni,omitempty"`       // network plugin, by the name of its agents; or unknown
+	ProxyMode   string   `json:"proxyMode,omitempty"` // how Services are served; or unknown
+	Families    []string `json:"families"`
+	MTU         int      `json:"mtu,omitempty"` // of the pods' interface; 0 is not known
+	Image       string   `json:"image"`
+	ImageDigest string   `json:"imageDigest,omitempty"` // what the nodes ran
+	Module      string   `json:"module"`                // how SCTP came to the nodes
+	Nodes       []Node   `json:"nodes"`
+	LeftOut     []string `json:"leftOut,omitempty"` // nodes that were not judged, each with the reason
 }
 
 // Node is a node that the run used.
@@ -58,19 +83,23 @@ type Result struct {
 	Text    string       `json:"text"`
 	Chapter string       `json:"chapter"`
 	Level   spec.Level   `json:"level"`
+	Needs   spec.Needs   `json:"needs,omitempty"`
 	Verdict spec.Verdict `json:"verdict"`
+	Class   string       `json:"class,omitempty"`  // what broke: a slug, where the spec could tell
 	Reason  string       `json:"reason,omitempty"` // everything a person has to read
 	Seconds float64      `json:"seconds"`
 	Claim   string       `json:"claim"`
 	Source  string       `json:"source"`
+
+	Measured []string `json:"measured,omitempty"` // sentences with numbers, whatever the verdict
 }
 
 // New makes a report of a finished suite; filters left no trace of what was not selected.
 func New(run string, g types.Report, env Environment, reproduce string) Report {
 	r := Report{
-		APIVersion: "sctp.test/v1", Kind: "ConformanceReport",
+		APIVersion: version, Kind: "ConformanceReport",
 		Run: run, Started: g.StartTime.UTC(), Seconds: g.RunTime.Seconds(),
-		Environment: env, Reproduce: reproduce, Specs: []Result{},
+		Environment: env, Reproduce: reproduce, Seed: g.SuiteConfig.RandomSeed, Specs: []Result{},
 	}
 	r.Interrupted = len(g.SpecialSuiteFailureReasons) > 0
 	for _, s := range g.SpecReports {
@@ -82,8 +111,32 @@ func New(run string, g types.Report, env Environment, reproduce string) Report {
 	// What Ginkgo left out after an interrupt or a first failure looks like what a filter did.
 	r.Interrupted = r.Interrupted || len(r.Specs) < g.PreRunStats.SpecsThatWillRun
 	slices.SortFunc(r.Specs, func(a, b Result) int { return strings.Compare(a.ID, b.ID) })
-	r.Conformant = r.conformant()
+	r.conclude()
 	return r
+}
+
+// conclude works out what follows from the results.
+func (r *Report) conclude() {
+	r.Conformant = r.conformant()
+	r.Counts = Counts{map[string]map[spec.Verdict]int{}, map[spec.Level]map[spec.Verdict]int{}}
+	r.Unsupported = nil
+	for _, s := range r.Specs {
+		add(r.Counts.Chapters, s.Chapter, s.Verdict)
+		add(r.Counts.Levels, s.Level, s.Verdict)
+		if s.Verdict == spec.NotApplicable || s.Verdict == spec.KnownLimitation {
+			r.Unsupported = append(r.Unsupported, Excuse{s.ID, s.Verdict, s.Reason, link.FindString(s.Reason)})
+		}
+	}
+}
+
+// link finds the address in a reason, without the full stop of its sentence.
+var link = regexp.MustCompile(`https?://[^\s<>"'()]*[^\s<>"'().,;:!?]`)
+
+func add[K comparable](counts map[K]map[spec.Verdict]int, part K, v spec.Verdict) {
+	if counts[part] == nil {
+		counts[part] = map[spec.Verdict]int{}
+	}
+	counts[part][v]++
 }
 
 // Of makes the result of one spec; ok is false for what is no spec or was not selected.
@@ -93,7 +146,7 @@ func Of(s types.SpecReport) (result Result, ok bool) {
 		return Result{}, false
 	}
 	result = Result{
-		ID: c.ID, Text: spec.Text(c.ID), Chapter: c.Chapter(), Level: c.Level,
+		ID: c.ID, Text: spec.Text(c.ID), Chapter: c.Chapter(), Level: c.Level, Needs: c.Needs,
 		Seconds: s.RunTime.Seconds(), Claim: c.Claim, Source: c.Source, Reason: s.Failure.Message,
 	}
 	switch {
@@ -105,11 +158,17 @@ func Of(s types.SpecReport) (result Result, ok bool) {
 		result.Verdict = spec.NotApplicable
 	case s.State.Is(types.SpecStateFailed):
 		result.Verdict = failed(c.Level, s.ReportEntries)
+		result.Class = entry(s.ReportEntries, spec.ClassEntry)
 	case s.State.Is(types.SpecStateFailureStates):
 		result.Verdict = spec.Error
 		result.Reason = strings.TrimSpace(fmt.Sprintf("%s: %s %s", s.State, s.Failure.Message, s.Failure.ForwardedPanic))
 	default: // left out by a filter
 		return Result{}, false
+	}
+	for _, e := range s.ReportEntries {
+		if e.Name == spec.MeasureEntry {
+			result.Measured = append(result.Measured, e.StringRepresentation())
+		}
 	}
 	for _, f := range s.AdditionalFailures {
 		result.Reason += "\n\nand then: " + strings.TrimSpace(f.Failure.Message)
@@ -120,12 +179,7 @@ func Of(s types.SpecReport) (result Result, ok bool) {
 // failed is which of the verdicts of a failure the spec has asked for. What it cannot have
 // meant is an error, so that no slip of ours counts as anything better.
 func failed(level spec.Level, entries types.ReportEntries) spec.Verdict {
-	verdict := spec.Fail
-	for _, e := range entries {
-		if e.Name == spec.VerdictEntry {
-			verdict = spec.Verdict(e.StringRepresentation())
-		}
-	}
+	verdict := cmp.Or(spec.Verdict(entry(entries, spec.VerdictEntry)), spec.Fail)
 	switch {
 	case !slices.Contains(bad, verdict):
 		return spec.Error
@@ -135,6 +189,17 @@ func failed(level spec.Level, entries types.ReportEntries) spec.Verdict {
 		return spec.Informed
 	}
 	return verdict
+}
+
+// entry is what the last entry of a name says, "" if there is none.
+func entry(entries types.ReportEntries, name string) string {
+	text := ""
+	for _, e := range entries {
+		if e.Name == name {
+			text = e.StringRepresentation()
+		}
+	}
+	return text
 }
 
 // bad are the verdicts that make a run exit with status 1.
@@ -161,20 +226,4 @@ func (r Report) unjudged() []string {
 	}
 	maps.DeleteFunc(passed, func(_ string, ok bool) bool { return ok })
 	return slices.Sorted(maps.Keys(passed))
-}
-
-// Write puts report.yaml and junit.xml into a folder.
-func (r Report) Write(folder string) error {
-	raw, err := yaml.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("report.yaml: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(folder, "report.yaml"), raw, 0o644); err != nil {
-		return err
-	}
-	raw, err = r.junit()
-	if err != nil {
-		return fmt.Errorf("junit.xml: %w", err)
-	}
-	return os.WriteFile(filepath.Join(folder, "junit.xml"), raw, 0o644)
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,13 +22,14 @@ func result(id string, level spec.Level, v spec.Verdict, reason string) Result {
 func made(specs ...Result) Report {
 	r := Report{
 		APIVersion: "sctp.test/v1", Kind: "ConformanceReport", Run: "1a2b3",
-		Started: time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC), Seconds: 83.4, Specs: specs, Reproduce: "make e2e",
+		Started: time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC), Seconds: 83.4, Specs: specs, Reproduce: "make e2e", Seed: 7, Focus: "POD",
 		Environment: Environment{
-			Kubernetes: "v1.37.2", Families: []string{"ipv4", "ipv6"}, Image: "registry/agent", Module: "as found",
+			Kubernetes: "v1.37.2", CNI: "kindnet", ProxyMode: "nftables", Families: []string{"ipv4", "ipv6"}, MTU: 1450,
+			Image: "registry/agent", ImageDigest: "sha256:1234", Module: "as found",
 			Nodes: []Node{{Name: "a", Kernel: "6.12", OS: "Debian", Runtime: "containerd://2", Before: "on"}},
 		},
 	}
-	r.Conformant = r.conformant()
+	r.conclude()
 	return r
 }
 
@@ -41,7 +43,7 @@ func TestSummaryAndConformance(t *testing.T) {
 			result("POD-01", spec.Core, spec.Pass, ""), result("POD-02", spec.Core, spec.NotApplicable, "one node"),
 			result("POL-03", spec.Core, spec.Pass, ""), result("POL-04", spec.Core, spec.KnownLimitation, "see there"),
 			result("PRF-01", spec.Informational, spec.Informed, ""),
-		}, "5 specs in 83s: 2 pass, 1 known-limitation, 1 informational, 1 not-applicable\nconformant, as far as was asked\n"},
+		}, "5 specs in 83s: 2 pass, 1 known-limitation, 1 informational, 1 not-applicable\n  known-limitation POL-04: see there\nconformant, as far as was asked\n"},
 		{
 			"one spec",
 			[]Result{result("POD-01", spec.Core, spec.Pass, "")},
@@ -100,6 +102,50 @@ not conformant: no core claim passed of policy
 	}
 }
 
+func TestCountsAndExcuses(t *testing.T) {
+	r := made(
+		result("POD-01", spec.Core, spec.Pass, ""), result("POD-02", spec.Core, spec.Pass, ""), result("POD-03", spec.Extended, spec.Fail, "no"),
+		result("POL-03", spec.Core, spec.NotApplicable, "one node"),
+		result("POL-04", spec.Core, spec.KnownLimitation, "SCTP is not translated (see https://example.org/issues/1?a=b#c)."),
+	)
+	counts := Counts{
+		Chapters: map[string]map[spec.Verdict]int{"pod": {spec.Pass: 2, spec.Fail: 1}, "policy": {spec.NotApplicable: 1, spec.KnownLimitation: 1}},
+		Levels:   map[spec.Level]map[spec.Verdict]int{spec.Core: {spec.Pass: 2, spec.NotApplicable: 1, spec.KnownLimitation: 1}, spec.Extended: {spec.Fail: 1}},
+	}
+	if !reflect.DeepEqual(r.Counts, counts) {
+		t.Errorf("counts are %v, want %v", r.Counts, counts)
+	}
+	excuses := []Excuse{
+		{"POL-03", spec.NotApplicable, "one node", ""},
+		{"POL-04", spec.KnownLimitation, "SCTP is not translated (see https://example.org/issues/1?a=b#c).", "https://example.org/issues/1?a=b#c"},
+	}
+	if !reflect.DeepEqual(r.Unsupported, excuses) {
+		t.Errorf("excuses are %q, want %q", r.Unsupported, excuses)
+	}
+}
+
+// Programs read report.yaml: a key that is gone or has another type breaks them.
+func TestKeysOfReportYAML(t *testing.T) {
+	r := made(result("POL-04", spec.Core, spec.KnownLimitation, "see https://example.org"))
+	r.Interrupted, r.Environment.LeftOut = true, []string{"b: it is tainted"}
+	r.Specs[0].Class, r.Specs[0].Needs = "slug", spec.Needs{spec.TwoNodes}
+	raw, err := yaml.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "report.yaml", string(raw))
+}
+
+func TestReadRefusesAnotherVersion(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "report.yaml"), []byte("apiVersion: sctp.test/v2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(folder); err == nil || !strings.Contains(err.Error(), `its version is "sctp.test/v2"`) {
+		t.Errorf("error is %v", err)
+	}
+}
+
 func TestWriteAndReadBack(t *testing.T) {
 	r := made(
 		result("POD-01", spec.Core, spec.Pass, ""),
@@ -120,8 +166,13 @@ func TestWriteAndReadBack(t *testing.T) {
 	if !reflect.DeepEqual(back, r) {
 		t.Errorf("read back\n%+v\nwritten\n%+v", back, r)
 	}
-	if _, err := os.Stat(filepath.Join(folder, "junit.xml")); err != nil {
-		t.Error(err)
+	if again, err := Read(folder); err != nil || !reflect.DeepEqual(again, r) {
+		t.Errorf("error %v, Read gives\n%+v", err, again)
+	}
+	for _, name := range []string{"junit.xml", "report.html"} {
+		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+			t.Error(err)
+		}
 	}
 	if err := r.Write(filepath.Join(folder, "none")); err == nil {
 		t.Error("no error although the folder does not exist")

@@ -23,7 +23,7 @@ func (r Report) Summary() string {
 	}
 	fmt.Fprintf(&b, "%d %s in %.0fs: %s\n", len(r.Specs), noun, r.Seconds, strings.Join(counts, ", "))
 	for _, s := range r.Specs {
-		if slices.Contains(bad, s.Verdict) {
+		if slices.Contains(bad, s.Verdict) || s.Verdict == spec.KnownLimitation {
 			fmt.Fprintf(&b, "  %-14s %s\n", s.Verdict, s.headline())
 		}
 	}

@@ -46,6 +46,8 @@ const (
 	NetworkPolicy Need = "network-policy" // a network plugin that enforces NetworkPolicy
 	DualStack     Need = "dual-stack"     // pods with addresses of both families
 	NodeAccess    Need = "node-access"    // --node-access
+	Outside       Need = "outside-agent"  // --external-agent
+	HostNetwork   Need = "host-network"   // agents on their nodes' network, which go with --node-access
 	ModuleAbsent  Need = "module-absent"  // a node where SCTP was off when the run began
 	ModuleLoading Need = "module-loading" // --enable-module that is not never
 )
@@ -83,7 +85,7 @@ var chapters = map[string]string{
 
 var (
 	levels  = []Level{Core, Extended, Informational, SelfCheck}
-	needs   = Needs{TwoNodes, NetworkPolicy, DualStack, NodeAccess, ModuleAbsent, ModuleLoading}
+	needs   = Needs{TwoNodes, NetworkPolicy, DualStack, NodeAccess, Outside, HostNetwork, ModuleAbsent, ModuleLoading}
 	effects = []Effect{Namespace, Node, Cluster}
 	paces   = []Pace{Fast, Slow}
 

@@ -24,13 +24,11 @@ func init() { ginkgo.AddTreeConstructionNodeArgsTransformer(transform) }
 // transform lets It take a Case: it becomes labels, a prefix of the text, and Serial
 // where the spec touches more than its namespaces. An It without exactly one complete
 // Case is an error of the tree, which stops the suite before it starts. So is a focus or
-// a pending spec in the code: with one, specs would be left out without a word.
+// a pending spec in the code: with one, specs would be left out without a word. So is a
+// label that does not come from a Case.
 func transform(node types.NodeType, offset ginkgo.Offset, text string, args []any) (string, []any, []error) {
-	if slices.Contains(args, any(ginkgo.Focus)) || slices.Contains(args, any(ginkgo.Pending)) {
-		return text, args, []error{fmt.Errorf("%q: neither focused nor pending: choose specs with --focus", text)}
-	}
-	if slices.Contains(args, any(ginkgo.Ordered)) {
-		return text, args, []error{fmt.Errorf("%q: ordered: a spec that fails would take the next ones with it", text)}
+	if err := checkDecorators(text, args); err != nil {
+		return text, args, []error{err}
 	}
 	var cases []Case
 	args = slices.DeleteFunc(slices.Clone(args), func(a any) bool {
@@ -63,6 +61,17 @@ func transform(node types.NodeType, offset ginkgo.Offset, text string, args []an
 		args = append(args, ginkgo.Serial)
 	}
 	return c.ID + " " + text, args, nil
+}
+
+// checkDecorators refuses what would choose or bind specs behind the person's back.
+func checkDecorators(text string, args []any) error {
+	if slices.Contains(args, any(ginkgo.Focus)) || slices.Contains(args, any(ginkgo.Pending)) {
+		return fmt.Errorf("%q: neither focused nor pending: choose specs with --focus", text)
+	}
+	if slices.Contains(args, any(ginkgo.Ordered)) {
+		return fmt.Errorf("%q: ordered: a spec that fails would take the next ones with it", text)
+	}
+	return checkLabels(text, args)
 }
 
 // Of returns the Case of a spec that carries these labels; ok is false for a node that

@@ -17,3 +17,11 @@ const (
 // VerdictEntry is the name of the Ginkgo report entry with which a failing spec says
 // which of Fail, Inconclusive and Error it is. A spec that fails without it is a Fail.
 const VerdictEntry = "verdict"
+
+// ClassEntry is the name of the Ginkgo report entry with which a failing spec says what
+// broke: a slug of the diagnosis table, for programs that compare runs.
+const ClassEntry = "class"
+
+// MeasureEntry is the name of the Ginkgo report entries with which a spec tells what it has
+// measured, one sentence with a number and its unit in each.
+const MeasureEntry = "measure"
