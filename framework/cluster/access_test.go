@@ -3,10 +3,13 @@ package cluster
 import (
 	"context"
 	"errors"
-	"os/exec"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
+
+	utilexec "k8s.io/client-go/util/exec"
 )
 
 func access(t *testing.T, text string) *Access {
@@ -19,12 +22,14 @@ func access(t *testing.T, text string) *Access {
 }
 
 func TestParseAccess(t *testing.T) {
-	const want = ": want none, or exec: and a command with {node}"
+	const want = ": want none, pod, or exec: and a command with {node}"
 	tests := []struct{ text, err string }{
 		{"none", ""},
+		{"pod", ""},
 		{"exec:bin/testbed exec {node} --", ""},
 		{"exec:{node}", ""},
 		{"", "--node-access=" + want},
+		{"pods", "--node-access=pods" + want},
 		{"None", "--node-access=None" + want},
 		{"ssh {node}", "--node-access=ssh {node}" + want},
 		{"exec:", "--node-access=exec:: the command has no {node}"},
@@ -35,7 +40,7 @@ func TestParseAccess(t *testing.T) {
 		if tt.err == "" && err != nil || tt.err != "" && (err == nil || err.Error() != tt.err) {
 			t.Errorf("%q: error is %v, want %q", tt.text, err, tt.err)
 		}
-		if (a != nil) != strings.HasPrefix(tt.text, "exec:") && err == nil {
+		if (a == nil) != (tt.text == "none") && err == nil {
 			t.Errorf("%q gives %v", tt.text, a)
 		}
 	}
@@ -64,8 +69,8 @@ func TestAccessRun(t *testing.T) {
 			if tt.err == "" && err != nil || tt.err != "" && (err == nil || err.Error() != tt.err) {
 				t.Errorf("error is %v, want %q", err, tt.err)
 			}
-			if exit := new(exec.ExitError); strings.Contains(tt.err, "status") && (!errors.As(err, &exit) || exit.ExitCode() != 3) {
-				t.Errorf("the status is lost in %v", err)
+			if status, ok := ExitStatus(err); ok != strings.Contains(tt.err, "status") || ok && status != 3 {
+				t.Errorf("status %d, %v in %v", status, ok, err)
 			}
 		})
 	}
@@ -75,6 +80,29 @@ func TestNoAccess(t *testing.T) {
 	if _, err := access(t, "none").Run(t.Context(), "b", "true"); !errors.Is(err, ErrNoAccess) {
 		t.Errorf("error is %v", err)
 	}
+}
+
+func TestAccessByPods(t *testing.T) {
+	a := access(t, "pod")
+	if _, err := a.Run(t.Context(), "b", "true"); !errors.Is(err, errNoPods) {
+		t.Errorf("error is %v", err)
+	}
+	pods := func(_ context.Context, node string, command []string, stdout, stderr io.Writer) error {
+		_, _ = fmt.Fprintln(stdout, node, command)
+		_, _ = fmt.Fprintln(stderr, "why")
+		return utilexec.CodeExitError{Err: errors.New("it failed"), Code: 3}
+	}
+	a.Through(pods)
+	out, err := a.Run(t.Context(), "b", "modinfo", "sctp")
+	if status, ok := ExitStatus(err); out != "b [modinfo sctp]\n" || !ok || status != 3 || err.Error() != "modinfo on node b: it failed: why" {
+		t.Errorf("output %q, status %d, error %v", out, status, err)
+	}
+	own := access(t, "exec:echo {node}")
+	own.Through(pods)
+	if out, err := own.Run(t.Context(), "b", "true"); out != "b true\n" || err != nil {
+		t.Errorf("the person's own command is replaced: %q, %v", out, err)
+	}
+	access(t, "none").Through(pods) // does nothing
 }
 
 // A command that leaves a child with its pipes behind must not outlive the deadline.

@@ -156,6 +156,7 @@ func (c *Cluster) MayTest(ctx context.Context) error {
 		{Verb: "create", Resource: "pods", Subresource: "exec"},
 		{Verb: "create", Resource: "services"},
 		{Verb: "create", Group: "networking.k8s.io", Resource: "networkpolicies"},
+		{Verb: "create", Group: "discovery.k8s.io", Resource: "endpointslices"},
 	} {
 		review, err := c.Client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &a},

@@ -2,9 +2,7 @@ package module
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
 
 	"sctp.test/framework/cluster"
@@ -67,8 +65,7 @@ func grep(ctx context.Context, access *cluster.Access, node, pattern string, dir
 // maybe takes an exit status for an answer: grep and modinfo say with it that there is
 // nothing, and grep also that a folder is missing.
 func maybe(out string, err error) (string, error) {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() <= 2 {
+	if status, ok := cluster.ExitStatus(err); ok && status <= 2 {
 		return out, nil
 	}
 	return out, err

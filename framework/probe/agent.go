@@ -6,17 +6,21 @@
 package probe
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"sctp.test/framework/wire"
+)
+
+// Limits of patience with a stream.
+const (
+	stalled = 5 * time.Second // without a byte although a reply is due: it will not come
+	goodbye = time.Second     // for a stream to end by itself when it is told to
 )
 
 // Dialer runs a stream to the agent until it ends: what is read from stdin goes to the
@@ -97,6 +101,9 @@ func (a *Agent) ask(ctx context.Context, r wire.Request) (wire.Reply, error) {
 				return wire.Reply{}, fmt.Errorf("the stream ended before the reply: %w", s.cause)
 			}
 		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				s.giveUpIfStalled()
+			}
 			return wire.Reply{}, fmt.Errorf("no reply: %w", context.Cause(ctx))
 		}
 	}
@@ -117,21 +124,24 @@ func (a *Agent) open(ctx context.Context) (*stream, error) {
 			return a.stream, nil
 		}
 	}
+	if a.ctx.Err() != nil {
+		return nil, fmt.Errorf("opening a stream: %w", context.Cause(a.ctx)) //nolint:contextcheck // the agent was closed, not the question
+	}
 	s := start(a.ctx, a.dial) //nolint:contextcheck // a stream outlives the question that opens it
 	select {
 	case <-s.greeted:
 	case <-s.ended:
 		return nil, fmt.Errorf("opening a stream: %w", s.cause)
 	case <-ctx.Done():
-		s.stop()
+		s.stop(context.Cause(ctx))
 		return nil, fmt.Errorf("opening a stream: %w", context.Cause(ctx))
 	}
 	if s.hello.Version != wire.Version {
-		s.stop()
+		s.stop(nil)
 		return nil, fmt.Errorf("the agent speaks version %d and this suite %d", s.hello.Version, wire.Version)
 	}
 	if a.hello != nil && a.hello.Boot != s.hello.Boot {
-		s.stop()
+		s.stop(nil)
 		return nil, ErrRestarted
 	}
 	a.hello, a.stream = &s.hello, s
@@ -139,108 +149,26 @@ func (a *Agent) open(ctx context.Context) (*stream, error) {
 }
 
 // Close ends the stream for good: whoever waits for a reply, or asks later, gets an error.
+// The agent is told first, so that its end of the stream does not have to be torn off.
 func (a *Agent) Close() {
-	a.stop()
-	a.turn <- struct{}{} // free soon: without a context no stream opens
+	select {
+	case a.turn <- struct{}{}:
+	default: // a stream is being opened
+		a.stop()
+		a.turn <- struct{}{} // free soon: without a context no stream opens
+	}
 	defer func() { <-a.turn }()
-	if a.stream != nil {
-		<-a.stream.ended
+	if a.stream == nil {
+		a.stop()
+		return
 	}
-}
-
-// stream is one run of the dialer.
-type stream struct {
-	stop    context.CancelFunc
-	out     chan []byte // lines to the agent
-	hello   wire.Hello
-	greeted chan struct{} // closed when hello is set
-	ended   chan struct{} // closed when the stream is over and cause is set
-	cause   error
-
-	mu      sync.Mutex
-	waiting map[uint64]chan wire.Reply
-}
-
-func start(ctx context.Context, dial Dialer) *stream {
-	ctx, cancel := context.WithCancel(ctx)
-	inR, inW := io.Pipe()
-	outR, outW := io.Pipe()
-	s := &stream{
-		stop: cancel, out: make(chan []byte),
-		greeted: make(chan struct{}), ended: make(chan struct{}),
-		waiting: map[uint64]chan wire.Reply{},
+	a.stream.hangUp()
+	patience := time.NewTimer(goodbye)
+	defer patience.Stop()
+	select {
+	case <-a.stream.ended:
+	case <-patience.C:
 	}
-	end := func(err error) {
-		_ = outW.CloseWithError(err)
-		_ = inR.CloseWithError(err)
-	}
-	// A dialer that does not heed its context must not hold up those who have ended it.
-	context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
-	go func() {
-		err := dial(ctx, inR, outW)
-		if err == nil {
-			err = io.EOF
-		}
-		end(err)
-	}()
-	go s.talk(inW)
-	go s.listen(outR)
-	return s
-}
-
-// talk writes lines until the stream ends. It has a goroutine of its own so that a
-// stream that takes no more input stalls nobody who has a deadline.
-func (s *stream) talk(w *io.PipeWriter) {
-	for {
-		select {
-		case line := <-s.out:
-			if _, err := w.Write(line); err != nil {
-				return // the reader saw the same end
-			}
-		case <-s.ended:
-			return
-		}
-	}
-}
-
-// listen hands out replies until the stream ends.
-func (s *stream) listen(r *io.PipeReader) {
-	defer close(s.ended)
-	defer s.stop()
-	dec := json.NewDecoder(bufio.NewReader(r))
-	s.cause = dec.Decode(&s.hello)
-	if s.cause == nil {
-		close(s.greeted)
-	}
-	for s.cause == nil {
-		var reply wire.Reply
-		if s.cause = dec.Decode(&reply); s.cause == nil {
-			s.deliver(reply)
-		}
-	}
-	_ = r.CloseWithError(s.cause)
-}
-
-func (s *stream) deliver(reply wire.Reply) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if c, ok := s.waiting[reply.ID]; ok {
-		delete(s.waiting, reply.ID) // an agent that repeats itself must not fill the channel
-		c <- reply
-	}
-}
-
-// expect registers a question before it is sent, so that no reply can be too early.
-func (s *stream) expect(id uint64) <-chan wire.Reply {
-	c := make(chan wire.Reply, 1)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.waiting[id] = c
-	return c
-}
-
-func (s *stream) forget(id uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.waiting, id)
+	a.stop()
+	<-a.stream.ended
 }

@@ -291,17 +291,24 @@ func TestClose(t *testing.T) {
 	tests := []struct {
 		name string
 		dial Dialer
+		want string        // of whom it leaves without a reply
+		took time.Duration // to say goodbye
 	}{
-		{"while a question waits", say("a", func(wire.Request, func(wire.Reply)) error { return nil })},
+		{"while a question waits", say("a", func(wire.Request, func(wire.Reply)) error { return nil }), "the stream ended before the reply: EOF", 0},
 		{"while the stream opens", func(ctx context.Context, _ io.Reader, _ io.Writer) error {
 			<-ctx.Done()
 			return ctx.Err()
-		}},
+		}, "context canceled", 0},
+		{"with an agent that does not end", func(ctx context.Context, _ io.Reader, stdout io.Writer) error {
+			_, _ = io.WriteString(stdout, `{"version":1}`)
+			<-ctx.Done()
+			return ctx.Err()
+		}, "context canceled", goodbye},
 		{"with a dialer that does not heed its context", func(_ context.Context, _ io.Reader, stdout io.Writer) error {
 			_, _ = io.WriteString(stdout, `{"version":1}`)
 			<-release
 			return nil
-		}},
+		}, "context canceled", goodbye},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -310,15 +317,44 @@ func TestClose(t *testing.T) {
 				defer close(release)
 				a := New(t.Context(), "x/server", tt.dial)
 				var wg sync.WaitGroup
-				wg.Go(func() { mustFail(t, a, time.Hour, "context canceled") })
+				wg.Go(func() { mustFail(t, a, time.Hour, tt.want) })
 				synctest.Wait()
 				start := time.Now()
 				a.Close()
 				wg.Wait()
 				a.Close() // again
 				mustFail(t, a, time.Hour, "context canceled")
-				if took := time.Since(start); took > 0 {
-					t.Errorf("closing took %v", took)
+				if took := time.Since(start); took != tt.took {
+					t.Errorf("closing took %v, want %v", took, tt.took)
+				}
+			})
+		})
+	}
+}
+
+// Whatever ends a stream, the agent's stdin ends in order: client-go logs all else.
+func TestStdinEndsInOrder(t *testing.T) {
+	for name, end := range map[string]func(a *Agent, cancel func()){
+		"closed":             func(a *Agent, _ func()) { a.Close() },
+		"the run has ended":  func(_ *Agent, cancel func()) { cancel() },
+		"cancelled and then": func(a *Agent, cancel func()) { cancel(); a.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := errors.New("stdin has not ended")
+				a := New(ctx, "x/server", func(_ context.Context, stdin io.Reader, stdout io.Writer) error {
+					_, _ = io.WriteString(stdout, `{"version":1}`)
+					_, ended = io.Copy(io.Discard, stdin)
+					return nil
+				})
+				if _, err := a.Hello(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				end(a, cancel)
+				synctest.Wait()
+				if ended != nil {
+					t.Error(ended)
 				}
 			})
 		})
