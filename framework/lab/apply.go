@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"sctp.test/framework/cluster"
+	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
 	"sctp.test/manifests"
@@ -36,8 +38,65 @@ func isPolicy(o object) bool { return o.kind == "NetworkPolicy" }
 // addresses and node@N:svc/NAME:PORT for its NodePort on each node.
 func (l *Lab) Apply(ctx ginkgo.SpecContext, namespace, file string) {
 	ginkgo.GinkgoHelper()
-	if err := l.apply(ctx, namespace, file); err != nil {
-		l.conclude(reach.GroundBroken, fmt.Sprintf("%s: could not apply manifests/%s in %s: %v", l.id, file, namespace, err))
+	err := l.apply(ctx, namespace, file)
+	if errors.Is(err, errNoBalancer) {
+		l.expected = true
+		ginkgo.Skip(err.Error())
+	}
+	if err != nil {
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not apply manifests/%s in %s: %v", l.id, file, namespace, err))
+	}
+}
+
+// Block says which agent of the spec the documentation addresses 192.0.2.10 and 2001:db8::10
+// of a policy's ipBlocks stand for.
+func (l *Lab) Block(word string) { l.block = word }
+
+// The addresses that stand for somebody in manifests (RFC 5737, RFC 3849).
+const (
+	someone4 = "192.0.2.10/32"
+	someone6 = "2001:db8::10/128"
+)
+
+// fill puts an agent's addresses in the place of those that stand for it.
+func (l *Lab) fill(p *networkingv1.NetworkPolicy) error {
+	var blocks []*networkingv1.IPBlock
+	for _, rule := range p.Spec.Ingress {
+		for _, peer := range rule.From {
+			blocks = append(blocks, peer.IPBlock)
+		}
+	}
+	for _, b := range blocks {
+		if b == nil {
+			continue
+		}
+		texts := []*string{&b.CIDR}
+		for i := range b.Except {
+			texts = append(texts, &b.Except[i])
+		}
+		for _, text := range texts {
+			family, stands := map[string]reach.Family{someone4: reach.IPv4, someone6: reach.IPv6}[*text]
+			if !stands {
+				continue
+			}
+			m := l.member(l.block)
+			if m == nil {
+				return fmt.Errorf("nobody is named for the address %s", *text)
+			}
+			if a := m.addrs[family]; a.IsValid() {
+				*text = netip.PrefixFrom(a, a.BitLen()).String()
+			}
+		}
+	}
+	return nil
+}
+
+// Replace gives a policy that was applied from one file the rules that stand in another, and
+// a Service the ports. What the old ports of a Service were called is then gone.
+func (l *Lab) Replace(ctx ginkgo.SpecContext, namespace, file, by string) {
+	ginkgo.GinkgoHelper()
+	if err := l.replace(ctx, namespace, file, by); err != nil {
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not replace manifests/%s by manifests/%s in %s: %v", l.id, file, by, namespace, err))
 	}
 }
 
@@ -46,7 +105,7 @@ func (l *Lab) Apply(ctx ginkgo.SpecContext, namespace, file string) {
 func (l *Lab) Delete(ctx ginkgo.SpecContext, namespace, file string) {
 	ginkgo.GinkgoHelper()
 	if err := l.delete(ctx, namespace, file); err != nil {
-		l.conclude(reach.GroundBroken, fmt.Sprintf("%s: could not delete manifests/%s in %s: %v", l.id, file, namespace, err))
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not delete manifests/%s in %s: %v", l.id, file, namespace, err))
 	}
 }
 
@@ -55,6 +114,7 @@ func (l *Lab) delete(ctx context.Context, namespace, file string) error {
 	if !slices.ContainsFunc(l.applied, chosen) {
 		return fmt.Errorf("the spec did not apply it")
 	}
+	l.forget(chosen)
 	return l.withdraw(ctx, chosen)
 }
 
@@ -81,12 +141,9 @@ func unknownKind(o runtime.Object) error {
 }
 
 func (l *Lab) applyPolicy(ctx context.Context, namespace, real, file string, p *networkingv1.NetworkPolicy) error {
-	l.run.mark(&p.ObjectMeta)
-	for i := range p.Spec.Ingress {
-		l.run.confine(p.Spec.Ingress[i].From)
-	}
-	for i := range p.Spec.Egress {
-		l.run.confine(p.Spec.Egress[i].To)
+	l.run.adopt(p)
+	if err := l.fill(p); err != nil {
+		return err
 	}
 	api := l.run.Cluster.Client.NetworkingV1().NetworkPolicies(real)
 	if _, err := api.Create(ctx, p, metav1.CreateOptions{}); err != nil {
@@ -94,6 +151,73 @@ func (l *Lab) applyPolicy(ctx context.Context, namespace, real, file string, p *
 	}
 	l.applied = append(l.applied, object{file, namespace, "NetworkPolicy", p.Name, api.Delete})
 	return nil
+}
+
+func (l *Lab) replace(ctx context.Context, namespace, file, by string) error {
+	i := slices.IndexFunc(l.applied, func(o object) bool { return o.namespace == namespace && o.file == file })
+	if i < 0 {
+		return fmt.Errorf("the spec did not apply it")
+	}
+	real, err := l.run.namespace(ctx, namespace)
+	if err != nil {
+		return err
+	}
+	object, err := manifests.Object(by)
+	if err != nil {
+		return err
+	}
+	name := l.applied[i].name
+	l.applied[i].file = by
+	switch o := object.(type) {
+	case *networkingv1.NetworkPolicy:
+		o.Name = name
+		l.run.adopt(o)
+		_, err = l.run.Cluster.Client.NetworkingV1().NetworkPolicies(real).Update(ctx, o, metav1.UpdateOptions{})
+		return err
+	case *corev1.Service:
+		return l.replacePorts(ctx, namespace, real, name, o)
+	}
+	return unknownKind(object)
+}
+
+func (l *Lab) replacePorts(ctx context.Context, namespace, real, name string, by *corev1.Service) error {
+	api := l.run.Cluster.Client.CoreV1().Services(real)
+	now, err := api.Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	now.Spec.Ports = by.Spec.Ports
+	if now, err = api.Update(ctx, now, metav1.UpdateOptions{}); err != nil {
+		return err
+	}
+	l.forget(func(o object) bool { return o.kind == "Service" && o.name == name && o.namespace == namespace })
+	for _, p := range now.Spec.Ports {
+		if err := l.enlistService(namespace, now, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forget notes that what some Services were called leads to nobody any more.
+func (l *Lab) forget(chosen func(object) bool) {
+	for word, t := range l.targets {
+		if t.service != nil && slices.ContainsFunc(l.applied, func(o object) bool { return chosen(o) && o.kind == "Service" && o.name == t.service.Name }) {
+			t.gone = true
+			l.targets[word] = t
+		}
+	}
+}
+
+// adopt makes a policy this run's, and those it speaks of.
+func (r *Run) adopt(p *networkingv1.NetworkPolicy) {
+	r.mark(&p.ObjectMeta)
+	for i := range p.Spec.Ingress {
+		r.confine(p.Spec.Ingress[i].From)
+	}
+	for i := range p.Spec.Egress {
+		r.confine(p.Spec.Egress[i].To)
+	}
 }
 
 // confine lets a selector of namespaces by label mean those of this run only: another run
@@ -122,9 +246,13 @@ func (l *Lab) applyService(ctx context.Context, namespace, real, file string, s 
 		return err
 	}
 	l.applied = append(l.applied, object{file, namespace, "Service", s.Name, api.Delete})
-	behind := l.selected(namespace, made.Spec.Selector)
+	if made.Spec.Type == corev1.ServiceTypeLoadBalancer {
+		if made, err = l.awaitAddresses(ctx, real, made.Name); err != nil {
+			return err
+		}
+	}
 	for _, p := range made.Spec.Ports {
-		if err := l.enlistService(made, p, behind); err != nil {
+		if err := l.enlistService(namespace, made, p); err != nil {
 			return err
 		}
 	}
@@ -132,10 +260,13 @@ func (l *Lab) applyService(ctx context.Context, namespace, real, file string, s 
 }
 
 // enlistService makes the names under which tables know a port of a Service.
-func (l *Lab) enlistService(s *corev1.Service, p corev1.ServicePort, behind []*member) error {
+func (l *Lab) enlistService(namespace string, s *corev1.Service, p corev1.ServicePort) error {
 	proto := wire.Proto(strings.ToLower(string(p.Protocol)))
-	word := "svc/" + s.Name + ":" + port{uint16(p.Port), proto}.String()
-	t := target{proto: proto, addrs: map[reach.Family]netip.AddrPort{}, intended: behind, port: uint16(p.TargetPort.IntValue()), where: "ClusterIP"}
+	word := "svc/" + s.Name + ":" + port{number: uint16(p.Port), proto: proto}.String()
+	t := target{
+		kind: diag.ClusterIP, proto: proto, addrs: map[reach.Family]netip.AddrPort{},
+		port: uint16(p.TargetPort.IntValue()), namespace: namespace, service: s,
+	}
 	for _, ip := range s.Spec.ClusterIPs {
 		a, err := netip.ParseAddr(ip)
 		if err != nil {
@@ -144,18 +275,20 @@ func (l *Lab) enlistService(s *corev1.Service, p corev1.ServicePort, behind []*m
 		t.addrs[familyOf(a)] = netip.AddrPortFrom(a, uint16(p.Port))
 	}
 	l.addServer(reach.Name{Word: word}, t)
+	l.enlistLoadBalancer(s, p, word, t)
 	if p.NodePort == 0 {
 		return nil
 	}
 	for i := range l.run.Cluster.Nodes {
 		n := l.run.node(i + 1)
-		t := target{proto: proto, addrs: map[reach.Family]netip.AddrPort{}, intended: behind, port: l.targets[word].port, where: "NodePort of " + n.Name}
-		for f := range l.targets[word].addrs { // the families the Service has got
-			if a, ok := n.Addr(l.targets[word].addrs[f].Addr()); ok {
-				t.addrs[f] = netip.AddrPortFrom(a, uint16(p.NodePort))
+		there := t
+		there.kind, there.node, there.addrs = diag.NodePort, n.Name, map[reach.Family]netip.AddrPort{}
+		for f := range t.addrs { // the families the Service has got
+			if a, ok := n.Addr(t.addrs[f].Addr()); ok {
+				there.addrs[f] = netip.AddrPortFrom(a, uint16(p.NodePort))
 			}
 		}
-		l.addServer(reach.Name{Word: fmt.Sprintf("node@%d:%s", i+1, word), Node: i + 1}, t)
+		l.addServer(reach.Name{Word: fmt.Sprintf("node@%d:%s", i+1, word), Node: i + 1}, there)
 	}
 	return nil
 }

@@ -153,7 +153,7 @@ func TestServiceNames(t *testing.T) {
 			on(t, func(t *testing.T, b *bench) {
 				b.Seed = tt.seed
 				l := newLab(b.Run, "POL-99")
-				if err := l.enlistService(tt.service, tt.service.Spec.Ports[0], nil); err != nil {
+				if err := l.enlistService("x", tt.service, tt.service.Spec.Ports[0]); err != nil {
 					t.Fatal(err)
 				}
 				got := map[string]string{}
@@ -169,7 +169,7 @@ func TestServiceNames(t *testing.T) {
 			})
 		})
 	}
-	if err := (&Lab{}).enlistService(service(0, "None"), service(0).Spec.Ports[0], nil); err == nil {
+	if err := (&Lab{}).enlistService("x", service(0, "None"), service(0).Spec.Ports[0]); err == nil {
 		t.Error("a headless Service has no cluster address, and there is no error")
 	}
 }
@@ -201,7 +201,7 @@ func TestWhoIsBehindAService(t *testing.T) {
 		if err := l.apply(t.Context(), "x", "service/port-differs.yaml"); err != nil {
 			t.Fatal(err)
 		}
-		behind := l.targets["svc/port-differs:5000"].intended
+		behind := l.behind(l.targets["svc/port-differs:5000"])
 		if len(behind) != 1 || behind[0].word != "x/server@1" {
 			t.Errorf("behind the Service are %+v", behind)
 		}

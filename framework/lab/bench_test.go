@@ -34,6 +34,12 @@ type bench struct {
 	virtual  map[netip.AddrPort]netip.AddrPort                // Services
 	batches  int
 	batchAts []time.Time
+
+	sockets  fakeSockets
+	doors    map[netip.AddrPort]*fakeSocket  // listeners of specs
+	harms    func([]wire.Event) []wire.Event // what the network does to messages
+	swallows bool                            // handshakes end at nobody
+	unacked  uint16                          // chunks, of every sender
 }
 
 // agent is one pod of the bench.
@@ -48,7 +54,7 @@ const gone = "gone" // an errno for an agent that dies when it is asked
 // on runs a test on a bench with two nodes, and two agents in x and one in y on each.
 func on(t *testing.T, test func(t *testing.T, b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{client: fake.NewClientset(), virtual: map[netip.AddrPort]netip.AddrPort{}, behaves: (*bench).open}
+		b := &bench{client: fake.NewClientset(), virtual: map[netip.AddrPort]netip.AddrPort{}, behaves: (*bench).open, sockets: fakeSockets{}, doors: map[netip.AddrPort]*fakeSocket{}}
 		nodes := []cluster.Node{
 			{Number: 1, Name: "a", Internal: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
 			{Number: 2, Name: "b", Internal: []netip.Addr{netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("2001:db8::2")}},
@@ -95,19 +101,27 @@ func (b *bench) serve(a *agent, in io.Reader, out io.Writer) error {
 	if err := enc.Encode(wire.Hello{Version: wire.Version, Boot: a.identity.UID}); err != nil {
 		return err
 	}
+	var turn sync.Mutex
+	say := func(r wire.Reply) {
+		turn.Lock()
+		defer turn.Unlock()
+		_ = enc.Encode(r) // a stream that broke is seen by the next read
+	}
 	for {
 		var r wire.Request
 		if err := dec.Decode(&r); err != nil {
 			return err
+		}
+		if r.Socket != nil { // others may be asked while it waits
+			go func() { say(wire.Reply{ID: r.ID, Socket: ptr(b.socket(a, *r.Socket))}) }()
+			continue
 		}
 		reply, wait, err := b.answer(a, r)
 		if err != nil {
 			return err
 		}
 		<-time.After(wait)
-		if err := enc.Encode(reply); err != nil {
-			return err
-		}
+		say(reply)
 	}
 }
 
@@ -161,10 +175,13 @@ func (b *bench) probe(from *agent, p wire.Probe, moved wire.Counters) (o wire.Ob
 		for i, m := range p.Messages {
 			o.Echoes = append(o.Echoes, wire.Echo{Size: m.Size, Digest: wire.Digest(wire.Payload(p.Nonce, i, m.Size)), Stream: m.Stream, PPID: m.PPID})
 		}
+		moved[wire.InSCTPPacks] += 6
 		to.records[p.Nonce] = wire.Record{Nonce: p.Nonce, Proto: p.Proto, Local: at, Messages: o.Echoes}
 	case "ETIMEDOUT":
 		took = p.Timers.InitWindow()
 		moved[wire.T1InitExpireds] += int64(p.Timers.Inits())
+	case "ECONNREFUSED":
+		moved[wire.InSCTPPacks]++
 	case "EPROTONOSUPPORT":
 		o.Stage = wire.StageSocket
 	}
@@ -210,3 +227,5 @@ func (b *bench) lab(t *testing.T, words ...string) *Lab {
 	}
 	return l
 }
+
+func ptr[T any](v T) *T { return &v }

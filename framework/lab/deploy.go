@@ -7,11 +7,14 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
+	corev1 "k8s.io/api/core/v1"
 
+	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
 )
@@ -30,21 +33,89 @@ type Lab struct {
 	targets map[string]target // by the word of the server
 	applied []object
 
-	asked    map[pair]bool          // what the last round of a settled table said: true is answered
-	controls map[pair]bool          // pairs that were denied and must be seen answered again
-	fastest  map[pair]time.Duration // the fastest handshake that was seen
-	rounds   []roundRecord
+	asked    map[pair]bool             // what the last round of a settled table said: true is answered
+	controls map[pair]bool             // pairs that were denied and must be seen answered again
+	fastest  map[pair]time.Duration    // the fastest handshake that was seen
+	series   int                       // how many there were
+	evidence []reach.Line              // of all of them
+	captures int                       // how many there were
+	symptoms []diag.Symptom            // of the series that was wrong
+	before   map[*member]wire.Counters // of every agent of the fleet, when the spec began
+	late     map[string]bool           // agents and Services, by word, that need not be seen open before: their control is that they are reached later
+	unready  map[*member]bool          // pods that a Service must leave out
+	handmade map[string][]*member      // behind Services without a selector, by name
+	siblings map[string]string         // servers by the word of one whose denials they prove
+	block    string                    // the agent that documentation addresses stand for
+	source   bool                      // servers must see their clients' addresses
+	strange  map[string][]string       // labels that the spec has put on namespaces, by the namespaces' real names
+	effect   time.Duration             // see TookEffect
+	patience time.Duration             // with the cluster
 	expected bool
+
+	doors     map[string]*doorLock      // see Path.door
+	listening map[netip.AddrPort]string // sockets of the spec's own that listen, and how
+	steps     []step                    // everything done with sockets
 }
 
 // target is what a server's word stands for.
 type target struct {
-	proto    wire.Proto
-	addrs    map[reach.Family]netip.AddrPort
-	intended []*member // the pods that may answer there
-	port     uint16    // their port, 0 where it is known by its name only
-	direct   bool      // the address is a pod's own
-	where    string    // its node, or what it is, for people
+	kind   diag.Kind
+	proto  wire.Proto
+	addrs  map[reach.Family]netip.AddrPort
+	pod    *member // whose port it is; nil where it is a Service's
+	port   uint16  // of the pods, 0 where it is known by its name only
+	closed bool    // nobody listens there
+	gone   bool    // its object was deleted
+	node   string  // that has the address; "" for a ClusterIP, which every node has
+
+	namespace string          // as the spec calls it
+	service   *corev1.Service // nil for a pod
+}
+
+// podTarget is a port of an agent itself.
+func podTarget(m *member, p port) target {
+	t := target{kind: diag.Pod, proto: p.proto, addrs: map[reach.Family]netip.AddrPort{}, pod: m, port: p.number, closed: p.closed, node: m.node, namespace: m.namespace}
+	for f, a := range m.addrs {
+		t.addrs[f] = netip.AddrPortFrom(a, p.number)
+	}
+	return t
+}
+
+// behind are the pods that may answer at a target now: labels decide for a Service, and
+// whether a pod is ready.
+func (l *Lab) behind(t target) []*member {
+	switch {
+	case t.closed || t.gone:
+		return nil
+	case t.pod != nil:
+		return []*member{t.pod}
+	case len(t.service.Spec.Selector) == 0:
+		return l.handmade[t.service.Name]
+	}
+	return slices.DeleteFunc(l.selected(t.namespace, t.service.Spec.Selector), func(m *member) bool {
+		return l.unready[m] && !t.service.Spec.PublishNotReadyAddresses
+	})
+}
+
+// translatedOn is the node whose service proxy a client's packets to the target meet, or on
+// which the target's pod is.
+func (t target) translatedOn(client *member) string {
+	if t.kind == diag.ClusterIP {
+		return client.node
+	}
+	return t.node
+}
+
+// where is the node of the target, or what it is, for people.
+func (t target) where() string {
+	switch t.kind {
+	case diag.Pod:
+		return "on " + t.node
+	case diag.NodePort:
+		return "NodePort of " + t.node
+	default:
+		return string(t.kind)
+	}
 }
 
 // Deploy seats a spec on the fleet and registers its clean-up. Its words are
@@ -55,16 +126,17 @@ func (r *Run) Deploy(ctx ginkgo.SpecContext, words ...string) *Lab {
 	l := newLab(r, specID())
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) { l.leave(ctx) })
 	if err := l.seat(ctx, words); err != nil {
-		l.conclude(reach.GroundBroken, fmt.Sprintf("%s: could not deploy: %v", l.id, err))
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not deploy: %v", l.id, err))
 	}
 	return l
 }
 
 func newLab(r *Run, id string) *Lab {
 	return &Lab{
-		run: r, id: id, families: r.Families(), orders: map[*member]order{},
+		run: r, id: id, families: r.Families(), patience: r.Patience, late: map[string]bool{}, unready: map[*member]bool{}, handmade: map[string][]*member{}, siblings: map[string]string{}, strange: map[string][]string{}, orders: map[*member]order{},
 		open: map[*member][]wire.Endpoint{}, targets: map[string]target{},
 		asked: map[pair]bool{}, controls: map[pair]bool{}, fastest: map[pair]time.Duration{},
+		doors: map[string]*doorLock{}, listening: map[netip.AddrPort]string{},
 	}
 }
 
@@ -75,7 +147,7 @@ func (l *Lab) seat(ctx context.Context, words []string) error {
 			return err
 		}
 		for _, place := range l.places(o, i) {
-			s := seat{o.namespace, l.run.node(place).Name}
+			s := l.run.seat(o, place)
 			if l.member(o.word(place)) != nil {
 				return fmt.Errorf("%s is asked for twice", o.word(place))
 			}
@@ -83,11 +155,16 @@ func (l *Lab) seat(ctx context.Context, words []string) error {
 			if err != nil {
 				return err
 			}
-			l.members, l.orders[m] = append(l.members, m), o
+			mine := o
+			mine.labels = maps.Clone(o.labels) // a spec may change those of one agent
+			l.members, l.orders[m] = append(l.members, m), mine
+			l.confineTo(m)
 			l.enlist(m, o, place)
 		}
 	}
-	return l.eachMember(func(m *member) error { return l.equip(ctx, m) })
+	err := l.eachMember(func(m *member) error { return l.equip(ctx, m) })
+	l.before, _ = l.run.fleet.counters(ctx) // an agent that cannot be asked now cannot be blamed on the spec
+	return err
 }
 
 // places are the numbers of the nodes that an order asks for. Without an @ the i-th word
@@ -95,6 +172,8 @@ func (l *Lab) seat(ctx context.Context, words []string) error {
 func (l *Lab) places(o order, i int) []int {
 	count := len(l.run.Cluster.Nodes)
 	switch {
+	case o.namespace == outside:
+		return []int{nowhere}
 	case o.everyNode:
 		var all []int
 		for n := range count {
@@ -113,11 +192,7 @@ func (l *Lab) enlist(m *member, o order, place int) {
 	word := o.word(place)
 	l.names.Clients = append(l.names.Clients, reach.Name{Word: word, Node: place})
 	for _, p := range o.ports {
-		t := target{proto: p.proto, addrs: map[reach.Family]netip.AddrPort{}, intended: []*member{m}, port: p.number, direct: true, where: "on " + m.node}
-		for f, a := range m.addrs {
-			t.addrs[f] = netip.AddrPortFrom(a, p.number)
-		}
-		l.addServer(reach.Name{Word: word + ":" + p.String(), Node: place}, t)
+		l.addServer(reach.Name{Word: word + ":" + p.String(), Node: place}, podTarget(m, p))
 	}
 }
 
@@ -140,22 +215,31 @@ func (l *Lab) equip(ctx context.Context, m *member) error {
 	if err := l.run.fleet.label(ctx, m, labels); err != nil {
 		return err
 	}
-	var open []wire.Endpoint
-	defer func() { // also of those before one that failed
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.open[m] = open
-	}()
 	for _, p := range o.ports {
-		for _, f := range l.families {
-			e := wire.Endpoint{Proto: p.proto, Addr: netip.AddrPortFrom(m.addrs[f], p.number)}
-			reply, err := m.ask(ctx, wire.Request{Listen: &wire.Listen{Endpoint: e, Timers: listenTimers}})
-			switch {
-			case err == nil:
-				open = append(open, e)
-			case !slices.Contains(noSCTP, reply.Errno):
-				return fmt.Errorf("listening on %s %s: %w", e.Proto, e.Addr, err)
+		if p.closed {
+			continue
+		}
+		if err := l.listen(ctx, m, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listen opens a listener on an agent in every family of the run.
+func (l *Lab) listen(ctx context.Context, m *member, p port) error {
+	for _, f := range l.families {
+		e := wire.Endpoint{Proto: p.proto, Addr: netip.AddrPortFrom(m.addrs[f], p.number)}
+		reply, err := m.ask(ctx, wire.Request{Listen: &wire.Listen{Endpoint: e, Timers: listenTimers}})
+		switch {
+		case err == nil:
+			l.mu.Lock()
+			if !slices.Contains(l.open[m], e) {
+				l.open[m] = append(l.open[m], e)
 			}
+			l.mu.Unlock()
+		case !slices.Contains(noSCTP, reply.Errno):
+			return fmt.Errorf("listening on %s %s: %w", e.Proto, e.Addr, err)
 		}
 	}
 	return nil
@@ -188,7 +272,11 @@ func (l *Lab) leave(ctx ginkgo.SpecContext) {
 	if err == nil {
 		err = problem
 	}
+	ground, broken := l.brokenInvariants(ctx)
 	if e := l.eachMember(func(m *member) error { return l.strip(ctx, m) }); err == nil {
+		err = e
+	}
+	if e := l.unlabelNamespaces(ctx); err == nil {
 		err = e
 	}
 	for _, m := range l.members {
@@ -197,11 +285,16 @@ func (l *Lab) leave(ctx ginkgo.SpecContext) {
 		}
 		m.word = ""
 	}
+	if e := l.save(); err == nil {
+		err = e
+	}
 	switch {
+	case !failed && ctx.Err() == nil && len(broken) > 0:
+		l.conclude(ctx, ground, fmt.Sprintf("%s: its paths are as claimed, but %s\n", l.id, strings.Join(broken, "; ")))
 	case err != nil && !failed && ctx.Err() == nil:
-		l.conclude(reach.GroundBroken, fmt.Sprintf("%s: could not clean up: %v", l.id, err))
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not clean up: %v", l.id, err))
 	case !failed && !l.expected:
-		l.conclude(reach.GroundBroken, l.id+": the spec deployed agents and never said what to expect of them")
+		l.conclude(ctx, reach.GroundBroken, l.id+": the spec deployed agents and never said what to expect of them")
 	}
 }
 

@@ -143,7 +143,7 @@ func TestAgentsAreAdmitted(t *testing.T) {
 	}
 	restricted := psa.LevelVersion{Level: psa.LevelRestricted, Version: psa.LatestVersion()}
 	for _, name := range []string{"agent-1", "agent-2"} {
-		pod, err := f.pod(seat{"x", "b"})
+		pod, err := f.pod(seat{"x", "b"}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

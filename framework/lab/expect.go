@@ -13,19 +13,25 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 
+	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
 )
 
 // AllAnswered claims, in place of a table, that every client without a port of its own
-// reaches every server.
+// reaches every server that listens.
 const AllAnswered = "*"
 
 // holdRounds are the rounds in which a table must be right again after it was right once.
-const holdRounds = 3
+// They begin stagger milliseconds after one another and overlap: a denial that takes the
+// kernel 1.65 s is held for 2.65 s, with an INIT under way at nearly every moment of it.
+const (
+	holdRounds = 3
+	stagger    = 500
+)
 
-// pace is the shortest time between the beginnings of two rounds.
+// pace is the shortest time between the beginnings of two rounds while a table settles.
 const pace = 250 * time.Millisecond
 
 // greetingOnly is what a probe sends where the claim is about reaching.
@@ -39,31 +45,79 @@ func (l *Lab) Expect(ctx ginkgo.SpecContext, table string) {
 	l.ExpectMessages(ctx, greetingOnly, table)
 }
 
+// ExpectOpen claims that every path is open, once: the control before something is denied.
+func (l *Lab) ExpectOpen(ctx ginkgo.SpecContext) {
+	ginkgo.GinkgoHelper()
+	l.expect(ctx, greetingOnly, AllAnswered, 0)
+}
+
+// ExpectAll claims that every client without a port of its own reaches one server.
+func (l *Lab) ExpectAll(ctx ginkgo.SpecContext, server string) {
+	ginkgo.GinkgoHelper()
+	table := server + "\n"
+	for _, c := range l.plainClients() {
+		table += c.Word + " " + string(reach.Answered) + "\n"
+	}
+	l.Expect(ctx, table)
+}
+
+// ExpectNow is Expect for what must hold from the first moment: the first round counts.
+func (l *Lab) ExpectNow(ctx ginkgo.SpecContext, table string) {
+	ginkgo.GinkgoHelper()
+	patience := l.patience
+	l.patience = 0
+	defer func() { l.patience = patience }()
+	l.Expect(ctx, table)
+}
+
+// ExpectSource is Expect where, besides, every server must see the address that its client
+// has.
+func (l *Lab) ExpectSource(ctx ginkgo.SpecContext, table string) {
+	ginkgo.GinkgoHelper()
+	l.source = true
+	defer func() { l.source = false }()
+	l.Expect(ctx, table)
+}
+
 // ExpectMessages is Expect with messages that must be echoed byte by byte on every
 // answered path.
 func (l *Lab) ExpectMessages(ctx ginkgo.SpecContext, messages []wire.Message, table string) {
 	ginkgo.GinkgoHelper()
 	l.expected = true
+	l.expect(ctx, messages, table, holdRounds)
+}
+
+func (l *Lab) expect(ctx ginkgo.SpecContext, messages []wire.Message, table string, hold int) {
+	ginkgo.GinkgoHelper()
 	matrices, err := l.matrices(table)
 	if err != nil {
-		l.conclude(reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
 	}
-	report := l.settle(ctx, matrices, messages, holdRounds)
+	series := l.settle(ctx, reach.Claim{Matrices: matrices}, messages, hold)
 	if ctx.Err() != nil {
 		return // Ginkgo tells of interrupts itself
 	}
-	if len(report.Wrong()) > 0 {
-		l.conclude(report.Ground(), report.Text())
+	if len(series.Report.Wrong()) > 0 {
+		l.fail(ctx, series, messages)
 	}
-	ginkgo.GinkgoWriter.Printf("%s: %d matrices held, %d rounds in %v\n", l.id, len(matrices), report.Rounds, report.Took.Round(time.Millisecond))
 	l.remember(matrices)
+}
+
+// TookEffect is how long after the last Expect had begun the first round began that was as
+// claimed: what went before it had taken effect by then. Rounds are a quarter of a second
+// apart, or as long as their slowest probe takes.
+func (l *Lab) TookEffect() time.Duration { return l.effect.Round(10 * time.Millisecond) }
+
+// Measured puts a sentence with a number and its unit into the report.
+func (l *Lab) Measured(format string, args ...any) {
+	ginkgo.AddReportEntry(spec.MeasureEntry, fmt.Sprintf(format, args...), ginkgo.ReportEntryVisibilityNever)
 }
 
 // matrices resolves a table and refuses denials that nothing proves.
 func (l *Lab) matrices(table string) ([]reach.Matrix, error) {
 	var out []reach.Matrix
 	if table == AllAnswered {
-		out = reach.Everything(reach.Names{Clients: l.plainClients(), Servers: l.names.Servers}, l.families, reach.Word(reach.Answered))
+		out = reach.Everything(reach.Names{Clients: l.plainClients(), Servers: l.openServers()}, l.families, reach.Word(reach.Answered))
 	} else {
 		t, err := reach.Parse(strings.Trim(table, "\n"))
 		if err != nil {
@@ -77,27 +131,78 @@ func (l *Lab) matrices(table string) ([]reach.Matrix, error) {
 		return nil, errors.New("the table asks nothing")
 	}
 	for _, m := range out {
-		for i, row := range m.Want {
-			for j, w := range row {
-				p := pair{m.Family, m.Rows[i].Word, m.Columns[j].Word}
-				if w != reach.NotAsked && !l.targets[p.server].addrs[p.family].IsValid() {
-					return nil, fmt.Errorf("%s: %s has no address there", p.family, p.server)
-				}
-				if _, known := l.asked[p]; w.Denies() && !known {
-					return nil, fmt.Errorf("%s: %s to %s is to be denied, but the spec never saw it answered: no denial without a control", p.family, p.client, p.server)
-				}
-			}
+		if err := l.mayClaim(m); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
 }
 
+// mayClaim refuses what cannot be asked, and denials that nothing proves.
+func (l *Lab) mayClaim(m reach.Matrix) error {
+	for i, row := range m.Want {
+		for j, w := range row {
+			p := pair{m.Family, m.Rows[i].Word, m.Columns[j].Word}
+			if w != reach.NotAsked && !l.targets[p.server].addrs[p.family].IsValid() {
+				return fmt.Errorf("%s: %s has no address there", p.family, p.server)
+			}
+			if w.Denies() && !l.controlled(m, i, j) {
+				return fmt.Errorf("%s: %s to %s is to be denied, but the spec never saw it answered: no denial without a control", p.family, p.client, p.server)
+			}
+		}
+	}
+	return nil
+}
+
+// controlled says whether something proves that a denial in a matrix is one. The usual
+// control is the same pair, seen answered. A closed port has its neighbour, another port of
+// the same pod that the same client reaches; an agent or a Service that comes late is to be
+// reached later; beside a Service that is gone its client must reach something in the same
+// table.
+func (l *Lab) controlled(m reach.Matrix, row, column int) bool {
+	p := pair{m.Family, m.Rows[row].Word, m.Columns[column].Word}
+	t := l.targets[p.server]
+	switch {
+	case t.closed:
+		for other := range l.asked {
+			if o := l.targets[other.server]; other.family == p.family && other.client == p.client && o.pod == t.pod {
+				return true
+			}
+		}
+		return slices.Contains(m.Want[row], reach.Word(reach.Answered))
+	case t.gone:
+		return l.asked[p] && slices.Contains(m.Want[row], reach.Word(reach.Answered))
+	case l.siblings[p.server] != "":
+		sibling := slices.IndexFunc(m.Columns, func(n reach.Name) bool { return n.Word == l.siblings[p.server] })
+		return sibling >= 0 && m.Want[row][sibling] == reach.Word(reach.Answered)
+	default:
+		return l.asked[p] || l.late[p.client] || l.late[p.server] || l.late[agentOf(p.server)]
+	}
+}
+
+// ControlBy says that denials at a server are proven by the same client's reaching a sibling
+// of it in the same table, where that server itself is never to be reached from there.
+func (l *Lab) ControlBy(server, sibling string) { l.siblings[server] = sibling }
+
+// agentOf is the agent's part of a server's word: x/server@2 of x/server@2:80/tcp.
+func agentOf(server string) string {
+	agent, _, _ := strings.Cut(server, ":")
+	return agent
+}
+
+// openServers are those that somebody is to answer at.
+func (l *Lab) openServers() []reach.Name {
+	return slices.DeleteFunc(slices.Clone(l.names.Servers), func(n reach.Name) bool {
+		return l.targets[n.Word].closed || l.targets[n.Word].gone
+	})
+}
+
 // plainClients are the agents that listen on nothing, or all if there is none.
 func (l *Lab) plainClients() []reach.Name {
 	var out []reach.Name
-	for i, m := range l.members {
-		if len(l.orders[m].ports) == 0 {
-			out = append(out, l.names.Clients[i])
+	for _, name := range l.names.Clients {
+		if m := l.member(name.Word); m != nil && len(l.orders[m].ports) == 0 {
+			out = append(out, name)
 		}
 	}
 	if len(out) == 0 {
@@ -106,40 +211,64 @@ func (l *Lab) plainClients() []reach.Name {
 	return out
 }
 
-// settle runs rounds until the claim is settled one way or the other: right, and right
-// again in as many more rounds as it is to hold.
-func (l *Lab) settle(ctx context.Context, matrices []reach.Matrix, messages []wire.Message, hold int) reach.Report {
+// settle asks until the claim is settled one way or the other: right, and right again in as
+// many more rounds as it is to hold.
+func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message, hold int) *reach.Series {
 	start := time.Now()
-	report := reach.Report{ID: l.id, State: reach.Unsettled, Evidence: l.folder(), Again: "make e2e FOCUS=" + l.id}
-	for held := -1; ctx.Err() == nil; {
+	series := l.begin(c)
+	for batch := 1; ctx.Err() == nil; batch++ {
 		begun := time.Now()
-		report.Results = l.round(ctx, asking{matrices, messages, report.Rounds + 1, held >= 0})
-		report.Rounds++
-		report.Took = time.Since(start)
-		wrong := report.Wrong()
+		if series.Holding() < 0 {
+			l.effect = begun.Sub(start)
+		}
+		ask := asking{c.Matrices, messages, series.Holding() >= 0, 1, stagger}
+		if ask.holding {
+			ask.rounds = hold
+		}
+		series.Add(l.note(series, batch, l.batch(ctx, ask), start))
+		wrong := series.Report.Wrong()
 		switch {
+		case len(wrong) == 0 && series.Holding() == hold, series.Report.State == reach.Intermittent:
+			return series
 		case len(wrong) == 0:
-			held++
-			report.State = reach.Held
-			if held == hold {
-				return report
-			}
-		case held >= 0:
-			report.State = reach.Intermittent
-			return report
-		case report.Took > l.run.Patience, l.lasting(wrong) && report.Rounds > 1:
-			return report
+			continue
+		case series.Report.Took > l.patience, l.lasting(wrong) && series.Report.Rounds > 1:
+			return series
 		}
 		await(ctx, begun.Add(pace))
 	}
-	return report
+	return series
+}
+
+// begin puts a claim into the evidence.
+func (l *Lab) begin(c reach.Claim) *reach.Series {
+	l.series++
+	c.ID, c.Series, c.Evidence = l.id, l.series, l.folder()
+	l.evidence = append(l.evidence, reach.Line{Claim: &c})
+	return reach.NewSeries(c)
+}
+
+// note puts the probes of a batch into the evidence.
+func (l *Lab) note(s *reach.Series, batch int, questions []*question, start time.Time) []reach.Asked {
+	now := time.Now()
+	var out []reach.Asked
+	for _, q := range questions {
+		out = append(out, reach.Asked{
+			Series: s.Series, Batch: batch, Round: s.Report.Rounds + q.round + 1, At: now, Elapsed: wire.Millis(now.Sub(start).Milliseconds()),
+			Family: q.family, Client: q.client, Server: q.server, Want: q.want, Path: l.path(q), Evidence: q.evidence, Moved: q.moved,
+		})
+	}
+	for i := range out {
+		l.evidence = append(l.evidence, reach.Line{Asked: &out[i]})
+	}
+	return out
 }
 
 // lasting says whether waiting cannot cure what is wrong: a host without SCTP gets none
 // by being asked again. (The address of a Service may yet lead to another host.)
 func (l *Lab) lasting(wrong []reach.Place) bool {
 	return !slices.ContainsFunc(wrong, func(p reach.Place) bool {
-		return p.Outcome != reach.Unsupported || p.Stage != wire.StageSocket && !l.targets[p.Column.Word].direct
+		return p.Outcome != reach.Unsupported || p.Stage != wire.StageSocket && l.targets[p.Column.Word].kind != diag.Pod
 	})
 }
 
@@ -153,7 +282,7 @@ func (l *Lab) remember(matrices []reach.Matrix) {
 				case w == reach.Word(reach.Answered):
 					l.asked[p] = true
 					delete(l.controls, p)
-				case w.Denies():
+				case w.Denies() && l.siblings[p.server] == "" && !l.targets[p.server].closed && !l.targets[p.server].gone:
 					l.controls[p] = true
 				}
 			}
@@ -178,16 +307,32 @@ func (l *Lab) control(ctx ginkgo.SpecContext) {
 			}
 		}
 	}
-	report := l.settle(ctx, all, greetingOnly, 0) // once is proof that it can be reached
-	if ctx.Err() == nil && len(report.Wrong()) > 0 {
-		l.conclude(reach.GroundUnsupported, "the denials are not proven: with the policies gone, what they denied is not open again\n"+report.Text())
+	series := l.settle(ctx, reach.Claim{Control: true, Matrices: all}, greetingOnly, 0) // once is proof that it can be reached
+	if ctx.Err() == nil && len(series.Report.Wrong()) > 0 {
+		l.fail(ctx, series, greetingOnly)
 	}
 }
 
-// conclude fails the spec on a ground, after the evidence is on disk.
-func (l *Lab) conclude(ground reach.Ground, text string) {
+// fail fails the spec for a series that is wrong, after looking for the cause.
+func (l *Lab) fail(ctx context.Context, series *reach.Series, messages []wire.Message) {
 	ginkgo.GinkgoHelper()
-	if err := l.save(text); err != nil {
+	l.explain(ctx, series, messages)
+	if causes := series.Report.Causes; len(causes) > 0 {
+		ginkgo.AddReportEntry(spec.ClassEntry, causes[0].Class, ginkgo.ReportEntryVisibilityNever)
+	}
+	ground, text := series.Conclusion()
+	l.conclude(ctx, ground, text)
+}
+
+// conclude fails the spec on a ground, after the evidence is on disk.
+func (l *Lab) conclude(ctx context.Context, ground reach.Ground, text string) {
+	ginkgo.GinkgoHelper()
+	err := l.save()
+	l.collect(context.WithoutCancel(ctx))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(l.folder(), "verdict.txt"), []byte(text), 0o644)
+	}
+	if err != nil {
 		text += fmt.Sprintf("  the evidence could not be saved: %v\n", err)
 	}
 	ginkgo.AddReportEntry(spec.VerdictEntry, string(ground), ginkgo.ReportEntryVisibilityNever)
@@ -197,22 +342,29 @@ func (l *Lab) conclude(ground reach.Ground, text string) {
 // folder is where the spec's evidence goes.
 func (l *Lab) folder() string { return filepath.Join(l.run.Artifacts, l.id) }
 
-// save writes the verdict and every observation of the spec.
-func (l *Lab) save(text string) error {
+// save writes every observation of the spec, so that it can be judged again.
+func (l *Lab) save() error {
 	if err := os.MkdirAll(l.folder(), 0o755); err != nil {
+		return err
+	}
+	if err := l.saveSteps(); err != nil {
 		return err
 	}
 	var lines strings.Builder
 	enc := json.NewEncoder(&lines)
-	for _, r := range l.rounds {
-		if err := enc.Encode(r); err != nil {
+	for _, line := range l.evidence {
+		if err := enc.Encode(line); err != nil {
 			return err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(l.folder(), "probes.jsonl"), []byte(lines.String()), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(l.folder(), "probes.jsonl"), []byte(lines.String()), 0o644); err != nil || l.symptoms == nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(l.folder(), "verdict.txt"), []byte(text), 0o644)
+	raw, err := json.MarshalIndent(l.symptoms, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(l.folder(), "symptoms.json"), raw, 0o644)
 }
 
 // specID is the ID of the spec that runs.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
 )
@@ -28,7 +29,7 @@ func claim(t *testing.T, l *Lab, table string) reach.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := l.settle(t.Context(), matrices, greetingOnly, holdRounds)
+	r := l.settle(t.Context(), reach.Claim{Matrices: matrices}, greetingOnly, holdRounds).Report
 	if len(r.Wrong()) == 0 {
 		l.remember(matrices)
 	}
@@ -73,7 +74,7 @@ func TestSettle(t *testing.T) {
 		{name: "denied after a while", network: from(3, dropped), table: halfDenied, state: reach.Held, rounds: 6},
 		{name: "never denied", network: (*bench).open, table: halfDenied, state: reach.Unsettled, ground: reach.GroundFail, wrong: reach.Answered},
 		{name: "never open", network: dropped, table: openTable, state: reach.Unsettled, ground: reach.GroundFail, wrong: reach.Silent},
-		{name: "closed while it should hold", network: from(3, dropped), table: openTable, state: reach.Intermittent, rounds: 3, ground: reach.GroundFail, wrong: reach.Silent},
+		{name: "closed while it should hold", network: from(2, dropped), table: openTable, state: reach.Intermittent, rounds: 2, ground: reach.GroundFail, wrong: reach.Silent},
 		{name: "a node without SCTP", network: port81("EPROTONOSUPPORT"), table: openTable, state: reach.Unsettled, rounds: 2, ground: reach.GroundUnsupported, wrong: reach.Unsupported},
 		{name: "a node without SCTP denies nothing", network: port81("EPROTONOSUPPORT"), table: halfDenied, state: reach.Unsettled, rounds: 2, ground: reach.GroundUnsupported, wrong: reach.Unsupported},
 		{name: "an agent that dies when it is asked", network: port81(gone), table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken},
@@ -83,6 +84,37 @@ func TestSettle(t *testing.T) {
 			lies: func(_ *agent, _ wire.Request, r *wire.Reply) {
 				if r.Batch != nil {
 					r.Batch.Counters = nil // the INITs never left
+				}
+			},
+		},
+		{
+			name: "a client that says refused whatever happens", network: func(*bench, *agent, wire.Probe) string { return "ETIMEDOUT" }, table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
+			lies: func(_ *agent, _ wire.Request, r *wire.Reply) {
+				if r.Batch == nil {
+					return
+				}
+				for i, o := range r.Batch.Observations {
+					r.Batch.Observations[i] = wire.Observation{Nonce: o.Nonce, Stage: wire.StageConnect, Ender: wire.EndedByKernel, Errno: "ECONNREFUSED"}
+				}
+				r.Batch.Counters = nil // no packet has left
+			},
+		},
+		{
+			name: "a client that says answered whatever happens", network: dropped, table: openTable, state: reach.Unsettled, ground: reach.GroundFail, wrong: reach.Answered,
+			lies: func(_ *agent, _ wire.Request, r *wire.Reply) {
+				if r.Batch == nil {
+					return
+				}
+				for i, o := range r.Batch.Observations {
+					r.Batch.Observations[i] = wire.Observation{Nonce: o.Nonce, Stage: wire.StageDone, Greeting: &wire.Greeting{Nonce: o.Nonce, Server: wire.Identity{UID: "uid-1"}}}
+				}
+			},
+		},
+		{
+			name: "an agent that drops its last line", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
+			lies: func(_ *agent, q wire.Request, r *wire.Reply) {
+				if q.Batch != nil {
+					r.ID = 0 // nobody waits for that one
 				}
 			},
 		},
@@ -149,6 +181,28 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// Every server is asked what it has recorded, whoever was meant.
+func TestEveryServerIsAWitness(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l := b.lab(t, "x/server@1:81", "x/other@2:80", "x/client@2")
+		claim(t, l, AllAnswered)
+		b.change(port81("ETIMEDOUT"))
+		b.mu.Lock()
+		b.lies = func(a *agent, q wire.Request, r *wire.Reply) {
+			if q.Records != nil && a.identity.UID == l.member("x/other@2").uid {
+				for _, n := range q.Records.Nonces {
+					r.Records = append(r.Records, wire.Record{Nonce: n, Proto: wire.SCTP})
+				}
+			}
+		}
+		b.mu.Unlock()
+		r := claim(t, l, "x/server@1:81\nx/client@2 denied\n")
+		if len(r.Wrong()) != 2 || !strings.Contains(r.Text(), "but x/other@2 recorded the nonce") {
+			t.Errorf("a denial that another server has on record is\n%s", r.Text())
+		}
+	})
+}
+
 func TestMatrices(t *testing.T) {
 	tests := []struct {
 		name, table, want string // "" is no error
@@ -196,7 +250,7 @@ func TestControls(t *testing.T) {
 }
 
 func TestLasting(t *testing.T) {
-	l := &Lab{targets: map[string]target{"x/server:80": {direct: true}, "svc/echo:80": {}}}
+	l := &Lab{targets: map[string]target{"x/server:80": {kind: diag.Pod}, "svc/echo:80": {}}}
 	place := func(o reach.Outcome, at wire.Stage, server string) reach.Place {
 		return reach.Place{Column: reach.Name{Word: server}, Cell: reach.Cell{Finding: reach.Finding{Outcome: o, Stage: at}}}
 	}
@@ -249,7 +303,7 @@ func TestSlowPathsTakeTheSlowerProfile(t *testing.T) {
 		inits  int
 		window time.Duration
 	}{
-		"deny": {denyTimers, 6, 1650 * time.Millisecond}, "deny slowly": {denySlowTimers, 6, 4400 * time.Millisecond}, "open": {openTimers, 3, 3 * time.Second}, "hold": {holdTimers, 6, 6 * time.Second},
+		"deny": {denyTimers, 6, 1650 * time.Millisecond}, "deny slowly": {denySlowTimers, 6, 4400 * time.Millisecond}, "open": {openTimers, 3, 3 * time.Second}, "hold": {holdTimers, 8, 8 * time.Second},
 	} {
 		if tt.timers.Inits() != tt.inits || tt.timers.InitWindow() != tt.window {
 			t.Errorf("%s: %d INITs in %v", name, tt.timers.Inits(), tt.timers.InitWindow())
@@ -257,21 +311,31 @@ func TestSlowPathsTakeTheSlowerProfile(t *testing.T) {
 	}
 }
 
+// What is saved is judged again, to the same words.
 func TestEvidenceIsSaved(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
 		l := b.lab(t, "x/server:80,81", "x/client")
+		claim(t, l, AllAnswered)
 		b.change(port81("ETIMEDOUT"))
 		r := claim(t, l, openTable)
-		if err := l.save(r.Text()); err != nil {
+		if err := l.save(); err != nil {
 			t.Fatal(err)
 		}
-		verdict, _ := os.ReadFile(filepath.Join(l.folder(), "verdict.txt"))
-		probes, _ := os.ReadFile(filepath.Join(l.folder(), "probes.jsonl"))
-		if string(verdict) != r.Text() || !strings.HasPrefix(r.Text(), "POL-99: ") {
-			t.Errorf("verdict.txt has\n%s", verdict)
+		probes, err := os.Open(filepath.Join(l.folder(), "probes.jsonl"))
+		if err != nil {
+			t.Fatal(err)
 		}
-		if lines := strings.Count(string(probes), "\n"); lines != 4*r.Rounds { // two families, two servers
-			t.Errorf("probes.jsonl has %d lines after %d rounds", lines, r.Rounds)
+		defer func() { _ = probes.Close() }()
+		series, err := reach.Replay(probes)
+		if err != nil || len(series) != 2 {
+			t.Fatalf("%d series, %v", len(series), err)
+		}
+		if again := series[0].Report; len(again.Wrong()) > 0 || again.Rounds != holdRounds+1 {
+			t.Errorf("what was open is judged again as\n%s", again.Text())
+		}
+		ground, text := reach.Verdict(series)
+		if ground != reach.GroundFail || text != r.Text() || !strings.HasPrefix(text, "POL-99: ") {
+			t.Errorf("judged again: %s\n%s\nand before\n%s", ground, text, r.Text())
 		}
 	})
 }

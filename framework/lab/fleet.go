@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ import (
 // Limits for work on agents that is not a probe.
 const (
 	startLimit = 4 * time.Minute  // for a pod to run, image pull included
-	askLimit   = 30 * time.Second // for an answer that needs no network
+	askLimit   = 60 * time.Second // for an answer that needs no network: a node may be out of breath
 )
 
 // seat is a place for an agent: a namespace by its name in specs, and a node.
@@ -37,6 +38,7 @@ type member struct {
 	real  string // real namespace
 	uid   string
 	addrs map[reach.Family]netip.Addr
+	mtu   int // bytes; 0 is not known
 	agent *probe.Agent
 
 	word string // what the current spec calls it, "" when it is free
@@ -63,7 +65,7 @@ func (f *fleet) hire(ctx context.Context, seats []seat) ([]*member, error) {
 	errs := make([]error, len(seats))
 	var wg sync.WaitGroup
 	for i, s := range seats {
-		wg.Go(func() { added[i], errs[i] = f.add(ctx, s) })
+		wg.Go(func() { added[i], errs[i] = f.add(ctx, s, nil) })
 	}
 	wg.Wait()
 	return added, worst(errs, seats)
@@ -93,12 +95,19 @@ func worst(errs []error, seats []seat) error {
 	return fmt.Errorf("on nodes %s: %w", strings.Join(slices.Compact(nodes), ", "), first)
 }
 
-func (f *fleet) add(ctx context.Context, s seat) (*member, error) {
+// add makes an agent whose pod has some labels from the start.
+func (f *fleet) add(ctx context.Context, s seat, labels map[string]string) (*member, error) {
+	if s.outside() {
+		return f.admit(ctx)
+	}
+	if s.namespace == hostNetwork && f.run.Access == nil {
+		return nil, fmt.Errorf("agents on the nodes' network: %w", cluster.ErrNoAccess)
+	}
 	real, err := f.run.namespace(ctx, s.namespace)
 	if err != nil {
 		return nil, err
 	}
-	pod, err := f.pod(s)
+	pod, err := f.pod(s, labels)
 	if err != nil {
 		return nil, err
 	}
@@ -121,17 +130,23 @@ func (f *fleet) add(ctx context.Context, s seat) (*member, error) {
 		})
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	if _, err := m.agent.Hello(ctx); err != nil {
+	hello, err := m.agent.Hello(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("agent %s/%s on node %s: %w", real, pod.Name, s.node, err)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.members = append(f.members, m)
+	m.mtu = hello.MTU
+	f.enroll(m)
 	return m, nil
 }
 
+func (f *fleet) enroll(m *member) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.members = append(f.members, m)
+}
+
 // pod is the manifest of an agent, made out to a seat.
-func (f *fleet) pod(s seat) (*corev1.Pod, error) {
+func (f *fleet) pod(s seat, labels map[string]string) (*corev1.Pod, error) {
 	pod, err := manifests.Load[*corev1.Pod]("agent/agent.yaml")
 	if err != nil {
 		return nil, err
@@ -141,8 +156,12 @@ func (f *fleet) pod(s seat) (*corev1.Pod, error) {
 	pod.Name = fmt.Sprintf("agent-%d", f.made)
 	f.mu.Unlock()
 	pod.Labels = map[string]string{cluster.RunLabel: f.run.ID}
+	maps.Copy(pod.Labels, labels)
 	pod.Spec.Containers[0].Image = f.run.Image
 	pod.Spec.Affinity = cluster.OnNode(s.node)
+	if s.namespace == hostNetwork {
+		onHostNetwork(&pod.Spec)
+	}
 	return pod, nil
 }
 
@@ -195,11 +214,11 @@ func (f *fleet) dismiss(m *member) {
 	}
 }
 
-func (f *fleet) anyOn(node string) *member {
+func (f *fleet) anyWho(is func(*member) bool) *member {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, m := range f.members {
-		if m.node == node {
+		if is(m) {
 			return m
 		}
 	}
@@ -217,21 +236,23 @@ func (f *fleet) all(is func(*member) bool) bool {
 	return len(f.members) > 0
 }
 
+// close dismisses all agents, side by side: each may take a moment to say goodbye.
 func (f *fleet) close() {
-	for {
-		f.mu.Lock()
-		if len(f.members) == 0 {
-			f.mu.Unlock()
-			return
-		}
-		m := f.members[0]
-		f.mu.Unlock()
-		f.dismiss(m)
+	f.mu.Lock()
+	members := slices.Clone(f.members)
+	f.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, m := range members {
+		wg.Go(func() { f.dismiss(m) })
 	}
+	wg.Wait()
 }
 
 // label sets and removes (by a nil value) labels of the agent's pod.
 func (f *fleet) label(ctx context.Context, m *member, labels map[string]*string) error {
+	if m.outside() {
+		return nil // words give it none
+	}
 	patch, err := labelPatch(labels)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,17 +19,22 @@ import (
 // A denial needs 6 INITs in 1.65 s, so that 10 % loss each way hides an open path with a
 // probability of 5e-5 in one attempt.
 //
-// Where an answer is expected INITs are a second apart: one that is sent again while the
-// answer to the first is under way draws a second INIT-ACK with another tag, connection
-// tracking keeps that one, and through a Service the association dies of it (seen with
-// Linux 6.1). While a table settles an attempt may fail early, for there will be another;
-// once it holds none may fail for a lost packet, and six INITs make that unlikely.
+// Where an answer is expected INITs are a second apart. Sooner would be wrong: one that is
+// sent again while the answer to the first is under way draws a second INIT-ACK with another
+// tag, connection tracking keeps that one, and through a Service the association dies of it
+// (seen with Linux 6.1). Later would be wrong, too: connection tracking forgets a handshake
+// after three seconds (nf_conntrack_sctp_timeout_cookie_wait, _cookie_echoed), so that a
+// COOKIE-ECHO which is sent again after three, the kernel's own RTO, is never answered (seen
+// with 10 % loss). While a table settles an attempt may fail early, for there will be another;
+// once it holds none may fail for a lost packet, and eight INITs make that unlikely. Data is sent again
+// after a second at the least, as the RFC advises (RFC 9260 section 16): hosts that are slow
+// are not made slower by sending everything twice.
 var (
 	denyTimers     = wire.Timers{RTOInitial: 150, RTOMin: 100, RTOMax: 300, MaxInitTimeout: 300, MaxInits: 5, AssocMaxRetran: 6}
 	denySlowTimers = wire.Timers{RTOInitial: 400, RTOMin: 100, RTOMax: 800, MaxInitTimeout: 800, MaxInits: 5, AssocMaxRetran: 6}
-	openTimers     = wire.Timers{RTOInitial: 1000, RTOMin: 100, RTOMax: 1000, MaxInitTimeout: 1000, MaxInits: 2, AssocMaxRetran: 6}
-	holdTimers     = wire.Timers{RTOInitial: 1000, RTOMin: 100, RTOMax: 1000, MaxInitTimeout: 1000, MaxInits: 5, AssocMaxRetran: 6}
-	listenTimers   = holdTimers
+	openTimers     = wire.Timers{RTOInitial: 1000, RTOMin: 1000, RTOMax: 1000, MaxInitTimeout: 1000, MaxInits: 2, AssocMaxRetran: 6}
+	holdTimers     = wire.Timers{RTOInitial: 1000, RTOMin: 1000, RTOMax: 1000, MaxInitTimeout: 1000, MaxInits: 7, AssocMaxRetran: 6}
+	listenTimers   = openTimers
 )
 
 // slowConnect is the handshake, two round trips, from which on a denial is proven with
@@ -51,85 +57,71 @@ type pair struct {
 
 // question is a cell of a matrix on its way to an agent and back.
 type question struct {
-	matrix, row, column int
-	client              *member
-	probe               wire.Probe
-	evidence            reach.Evidence
-	moved               wire.Counters // of the whole batch
+	pair
+	round    int // of the batch
+	want     reach.Word
+	asker    *member
+	probe    wire.Probe
+	evidence reach.Evidence
+	moved    wire.Counters // of the whole batch
 }
 
-// roundRecord is a line of the evidence file.
-type roundRecord struct {
-	Round    int            `json:"round"`
-	At       time.Time      `json:"at"`
-	Family   reach.Family   `json:"family"`
-	Client   string         `json:"client"`
-	Server   string         `json:"server"`
-	Want     reach.Word     `json:"want"`
-	Evidence reach.Evidence `json:"evidence"`
-	Moved    wire.Counters  `json:"moved,omitempty"` // in the client's namespace while its batch ran
-}
-
-// asking is what a series of rounds asks.
+// asking is what a batch asks.
 type asking struct {
 	matrices []reach.Matrix
 	messages []wire.Message
-	number   int  // of the round
 	holding  bool // the table was right in the round before
+	rounds   int
+	stagger  wire.Millis // between the beginnings of two rounds
 }
 
-// round asks every cell of the matrices once, all at the same time, and judges.
-func (l *Lab) round(ctx context.Context, ask asking) []reach.Result {
-	matrices := ask.matrices
-	questions := l.questions(ask)
-	shortfalls := l.ask(ctx, questions)
+// batch asks every cell of the matrices at the same time, and again in rounds that begin
+// shortly after one another and run side by side.
+func (l *Lab) batch(ctx context.Context, ask asking) []*question {
+	var questions []*question
+	for i := range ask.rounds {
+		for _, q := range l.questions(ask) {
+			q.round, q.probe.Delay = i, wire.Millis(i)*ask.stagger
+			q.evidence.Probe = q.probe
+			questions = append(questions, q)
+		}
+	}
+	l.ask(ctx, questions)
 	l.readRecords(ctx, questions)
-	results := make([]reach.Result, len(matrices))
-	for i, m := range matrices {
-		results[i] = reach.Result{Matrix: m, Found: make([][]reach.Cell, len(m.Rows))}
-		for j := range m.Rows {
-			results[i].Found[j] = make([]reach.Cell, len(m.Columns))
-		}
-	}
 	for _, q := range questions {
-		m := matrices[q.matrix]
-		f := reach.Judge(q.evidence)
-		if why := shortfalls[q.client]; why != "" && f.Outcome == reach.Silent && f.Connecting {
-			f = reach.Finding{Outcome: reach.Broken, Stage: f.Stage, Reason: why}
-		}
-		p := pair{m.Family, m.Rows[q.row].Word, m.Columns[q.column].Word}
-		l.measure(p, q.evidence)
-		results[q.matrix].Found[q.row][q.column] = reach.Cell{Finding: f, Path: l.path(q, p.server)}
-		l.rounds = append(l.rounds, roundRecord{ask.number, time.Now(), m.Family, p.client, p.server, m.Want[q.row][q.column], q.evidence, q.moved})
+		l.measure(q.pair, q.evidence)
 	}
-	return results
+	return questions
 }
 
 // questions makes a probe for each cell that is asked.
 func (l *Lab) questions(ask asking) []*question {
 	var out []*question
-	for i, m := range ask.matrices {
-		for j, client := range m.Rows {
-			for k, server := range m.Columns {
-				w := m.Want[j][k]
-				if w == reach.NotAsked {
-					continue
+	for _, m := range ask.matrices {
+		for i, client := range m.Rows {
+			for j, server := range m.Columns {
+				if w := m.Want[i][j]; w != reach.NotAsked {
+					p := pair{m.Family, client.Word, server.Word}
+					out = append(out, l.question(p, l.targets[p.server], w, l.timers(p, w, ask.holding), ask.messages))
 				}
-				q := &question{matrix: i, row: j, column: k, client: l.member(client.Word)}
-				t := l.targets[server.Word]
-				q.probe = wire.Probe{
-					Proto: t.proto, Local: q.client.addrs[m.Family], Target: t.addrs[m.Family],
-					Nonce: nonce(), Timers: l.timers(pair{m.Family, client.Word, server.Word}, w, ask.holding), Messages: ask.messages, Patience: wire.Millis(echoPatience.Milliseconds()),
-				}
-				q.evidence = reach.Evidence{Probe: q.probe}
-				for _, m := range t.intended {
-					q.evidence.Intended = append(q.evidence.Intended, reach.Backend{UID: m.uid, Port: t.port})
-				}
-				out = append(out, q)
 			}
 		}
 	}
 	return out
+}
+
+// question makes the probe of one path.
+func (l *Lab) question(p pair, t target, w reach.Word, timers wire.Timers, messages []wire.Message) *question {
+	q := &question{pair: p, want: w, asker: l.member(p.client)}
+	q.probe = wire.Probe{
+		Proto: t.proto, Local: q.asker.addrs[p.family], Target: t.addrs[p.family],
+		Nonce: nonce(), Timers: timers, Messages: messages, Patience: wire.Millis(echoPatience.Milliseconds()),
+	}
+	q.evidence = reach.Evidence{Probe: q.probe, Source: l.source}
+	for _, m := range l.behind(t) {
+		q.evidence.Intended = append(q.evidence.Intended, reach.Backend{UID: m.uid, Port: t.port})
+	}
+	return q
 }
 
 // timers are the profile for one path: how slow it is, the fastest handshake tells; a slower
@@ -147,54 +139,42 @@ func (l *Lab) timers(p pair, w reach.Word, holding bool) wire.Timers {
 	}
 }
 
-// ask sends each client its questions in one batch. It returns, by client, why its
-// silences are no proof, if they are not.
-func (l *Lab) ask(ctx context.Context, questions []*question) map[*member]string {
+// ask sends each client its questions in one batch.
+func (l *Lab) ask(ctx context.Context, questions []*question) { l.askSome(ctx, questions, 0) }
+
+// askSome is ask, of each client so many questions at the same time; 0 is all.
+func (l *Lab) askSome(ctx context.Context, questions []*question, atOnce int) {
 	mine := map[*member][]*question{}
 	for _, q := range questions {
-		mine[q.client] = append(mine[q.client], q)
+		mine[q.asker] = append(mine[q.asker], q)
 	}
-	shortfalls := map[*member]string{}
-	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for m, qs := range mine {
-		wg.Go(func() {
-			why := askOne(ctx, m, qs)
-			mu.Lock()
-			defer mu.Unlock()
-			shortfalls[m] = why
-		})
+		wg.Go(func() { askOne(ctx, m, qs, atOnce) })
 	}
 	wg.Wait()
-	return shortfalls
 }
 
-func askOne(ctx context.Context, m *member, questions []*question) string {
-	var batch wire.Batch
-	var longest time.Duration
+func askOne(ctx context.Context, m *member, questions []*question, atOnce int) {
+	batch := wire.Batch{AtOnce: atOnce}
 	for _, q := range questions {
 		batch.Probes = append(batch.Probes, q.probe)
-		longest = max(longest, q.probe.Timers.InitWindow())
 	}
-	// A handshake that loses its cookie takes the window twice.
-	ctx, cancel := context.WithTimeoutCause(ctx, 2*longest+echoPatience+askMargin, fmt.Errorf("the agent was given %v", 2*longest+echoPatience+askMargin))
+	patience := limit(batch)
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("the agent was given %v", patience))
 	defer cancel()
 	reply, err := m.agent.Ask(ctx, wire.Request{Batch: &batch})
 	if err == nil && (reply.Batch == nil || len(reply.Batch.Observations) != len(questions)) {
 		err = fmt.Errorf("agent %s did not answer every question of the batch", m.word)
 	}
-	if err != nil {
-		for _, q := range questions {
-			q.evidence.Trouble = err.Error()
-		}
-		return ""
-	}
-	var all []reach.Evidence
 	for i, q := range questions {
+		if err != nil {
+			q.evidence.Trouble = err.Error()
+			continue
+		}
 		q.evidence.Seen, q.moved = &reply.Batch.Observations[i], reply.Batch.Counters
-		all = append(all, q.evidence)
+		q.evidence.Stalled = reply.Stalled
 	}
-	return reach.CheckInits(all, reply.Batch.Counters)
 }
 
 // readRecords asks every agent that listens which nonces it has seen: not only those that
@@ -217,6 +197,11 @@ func (l *Lab) readRecords(ctx context.Context, questions []*question) {
 		for _, q := range questions {
 			if err != nil && q.evidence.Seen != nil {
 				q.evidence.Trouble = err.Error()
+			}
+		}
+		for _, q := range questions {
+			if slices.ContainsFunc(q.evidence.Intended, func(b reach.Backend) bool { return b.UID == m.uid }) {
+				q.evidence.Stalled = max(q.evidence.Stalled, reply.Stalled)
 			}
 		}
 		for _, r := range reply.Records {
@@ -258,9 +243,9 @@ func (l *Lab) member(word string) *member {
 }
 
 // path says who asked whom: x/client 10.244.1.7 on node-b -> x/server:80 10.244.2.4 on node-a.
-func (l *Lab) path(q *question, server string) string {
-	return fmt.Sprintf("%s %s on %s -> %s %s %s", q.client.word, q.probe.Local, q.client.node,
-		server, q.probe.Target, l.targets[server].where)
+func (l *Lab) path(q *question) string {
+	return fmt.Sprintf("%s %s on %s -> %s %s %s", q.client, q.probe.Local, q.asker.node,
+		q.server, q.probe.Target, l.targets[q.server].where())
 }
 
 // measure keeps the time of the fastest handshake of each path.

@@ -15,9 +15,9 @@ import (
 	"sync"
 	"time"
 
-	psa "k8s.io/pod-security-admission/api"
-
 	"sctp.test/framework/cluster"
+	"sctp.test/framework/observer"
+	"sctp.test/framework/probe"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
 )
@@ -28,8 +28,11 @@ type Options struct {
 	Image     string // of the agents
 	Artifacts string // folder of the run
 	Patience  time.Duration
-	Process   int   // Ginkgo's number of this process
-	Seed      int64 // rotates which node is @1
+	Process   int                 // Ginkgo's number of this process
+	Seed      int64               // rotates which node is @1
+	Access    *cluster.Access     // root on nodes, for diagnosis; nil is none
+	Eyes      *observer.Observers // captures packets on nodes; nil where there is no access
+	External  probe.Dialer        // opens a stream to an agent outside of the cluster; nil is none
 }
 
 // Run is what one Ginkgo process has on a cluster. Its fleet grows when a spec needs
@@ -47,12 +50,15 @@ type Run struct {
 }
 
 // first are the agents a run begins with, which is what nearly every spec needs, so that
-// pods are made once and side by side: a server and a client on every node, and one agent
-// in another namespace.
+// pods are made once and side by side: on every node a server and a client in one namespace
+// and an agent in another.
 func (r *Run) first() []seat {
-	seats := []seat{{"y", r.node(2).Name}}
+	var seats []seat
 	for _, n := range r.Cluster.Nodes {
-		seats = append(seats, seat{"x", n.Name}, seat{"x", n.Name})
+		seats = append(seats, seat{"x", n.Name}, seat{"x", n.Name}, seat{"y", n.Name})
+	}
+	if r.External != nil { // asked now, so that one that does not answer is known before any spec
+		seats = append(seats, seat{outside, outside})
 	}
 	return seats
 }
@@ -95,7 +101,7 @@ func (r *Run) namespace(ctx context.Context, name string) (string, error) {
 		return real, nil
 	}
 	ns, err := r.Cluster.CreateNamespace(ctx, r.ID, fmt.Sprintf("sctp-%s-%d-%s", r.ID, r.Process, name),
-		psa.LevelRestricted, map[string]string{"ns": name})
+		level(name), map[string]string{"ns": name})
 	if ns != nil {
 		r.namespaces[name] = ns.Name
 	}
@@ -105,15 +111,27 @@ func (r *Run) namespace(ctx context.Context, name string) (string, error) {
 	return ns.Name, nil
 }
 
-// Families are the IP families in which every agent of the fleet has an address.
+// Families are the IP families in which every pod of the fleet has an address.
 func (r *Run) Families() []reach.Family {
 	var out []reach.Family
 	for _, f := range []reach.Family{reach.IPv4, reach.IPv6} {
-		if r.fleet.all(func(m *member) bool { return m.addrs[f].IsValid() }) {
+		if r.fleet.all(func(m *member) bool { return !m.onPodNetwork() || m.addrs[f].IsValid() }) {
 			out = append(out, f)
 		}
 	}
 	return out
+}
+
+// MTU is the smallest of the agents' interfaces in bytes, 0 where it is not known.
+func (r *Run) MTU() int {
+	least := 0
+	r.fleet.all(func(m *member) bool {
+		if m.mtu > 0 && (least == 0 || m.mtu < least) {
+			least = m.mtu
+		}
+		return true
+	})
+	return least
 }
 
 // Survey asks an agent on each node what the kernel says of SCTP; with open it also
@@ -123,7 +141,7 @@ func (r *Run) Survey(ctx context.Context, open bool) (map[string]wire.ModuleRepl
 	out := map[string]wire.ModuleReply{}
 	var errs []error
 	for _, n := range r.Cluster.Nodes {
-		m := r.fleet.anyOn(n.Name)
+		m := r.fleet.anyWho(func(m *member) bool { return m.node == n.Name && !m.outside() })
 		if m == nil {
 			errs = append(errs, fmt.Errorf("node %s has no agent", n.Name))
 			continue

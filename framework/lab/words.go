@@ -20,10 +20,11 @@ type order struct {
 	labels    map[string]string
 }
 
-// port is a listener that an order asks for.
+// port is a listener that an order asks for or, closed, one that is not to be there: !81.
 type port struct {
 	number uint16
 	proto  wire.Proto
+	closed bool
 }
 
 // String is the port as it stands in words: 80, 80/tcp.
@@ -35,7 +36,7 @@ func (p port) String() string {
 }
 
 var (
-	orderForm = regexp.MustCompile(`^([a-z]+)/([a-z0-9-]+)(?:@(\*|[1-9][0-9]?))?(?::([0-9a-z,/]+))?$`)
+	orderForm = regexp.MustCompile(`^([a-z]+)/([a-z0-9-]+)(?:@(\*|[1-9][0-9]?))?(?::([0-9a-z,/!]+))?$`)
 	labelForm = regexp.MustCompile(`^[A-Za-z0-9./_-]+=[A-Za-z0-9._-]*$`)
 )
 
@@ -50,6 +51,12 @@ func parseOrder(text string) (order, error) {
 		return order{}, fmt.Errorf("%q is not of the form namespace/name@node:port,port", fields[0])
 	}
 	o := order{namespace: m[1], name: m[2], everyNode: m[3] == "*", labels: map[string]string{"pod": m[2]}}
+	if o.namespace == outside {
+		o.labels = map[string]string{} // it is no pod
+		if m[3] != "" || len(fields) > 1 {
+			return order{}, fmt.Errorf("%q: the agent outside of the cluster is on no node and has no labels", text)
+		}
+	}
 	if m[3] != "" && !o.everyNode {
 		o.place, _ = strconv.Atoi(m[3]) // the form admits digits only
 	}
@@ -68,7 +75,7 @@ func parseOrder(text string) (order, error) {
 		if err != nil {
 			return order{}, fmt.Errorf("%q: %w", fields[0], err)
 		}
-		if slices.Contains(o.ports, p) {
+		if slices.ContainsFunc(o.ports, func(q port) bool { return q.number == p.number && q.proto == p.proto }) {
 			return order{}, fmt.Errorf("%q: port %s stands twice", fields[0], p)
 		}
 		o.ports = append(o.ports, p)
@@ -77,8 +84,9 @@ func parseOrder(text string) (order, error) {
 }
 
 func parsePort(text string) (port, error) {
+	text, closed := strings.CutPrefix(text, "!")
 	digits, proto, named := strings.Cut(text, "/")
-	p := port{proto: wire.SCTP}
+	p := port{proto: wire.SCTP, closed: closed}
 	if named {
 		p.proto = wire.Proto(proto)
 	}

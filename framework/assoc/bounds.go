@@ -1,0 +1,38 @@
+package assoc
+
+import (
+	"fmt"
+	"time"
+
+	"sctp.test/framework/wire"
+)
+
+// Bound is a time within which an end must notice something, and how it comes about.
+type Bound struct {
+	Limit time.Duration
+	Why   string
+}
+
+// String is the bound as it stands in a failure.
+func (b Bound) String() string { return fmt.Sprintf("%v (%s)", b.Limit, b.Why) }
+
+// DeadPeer is how long an idle end may take to give up a peer that has vanished, where its
+// heartbeats are interval apart and all its paths are one.
+//
+// A heartbeat leaves every interval plus RTO, give or take half an RTO (RFC 9260 section
+// 8.3). The first one that is not answered is only missed by the next; each one missed is
+// an error; and one more expiry finds their number at AssocMaxRetran (section 8.1). So the
+// association is given up at the latest at expiry AssocMaxRetran+2.
+func DeadPeer(t wire.Timers, interval time.Duration) Bound {
+	longest := interval + t.RTOMax.Duration()*3/2
+	expiries := t.AssocMaxRetran + 2
+	return Bound{time.Duration(expiries) * longest, fmt.Sprintf(
+		"%d heartbeats for assoc_maxrxt %d, each after interval %v + 1.5 * rto_max %v", expiries, t.AssocMaxRetran, interval, t.RTOMax.Duration())}
+}
+
+// Slack is what scheduling may add to a bound: the kernel's timers fire late and the
+// agents get the processor late, never early.
+const Slack = 2 * time.Second
+
+// Exceeded says whether a time is over the bound and its slack.
+func (b Bound) Exceeded(took time.Duration) bool { return took > b.Limit+Slack }

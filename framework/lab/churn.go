@@ -1,0 +1,70 @@
+package lab
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+)
+
+// Churn opens, uses and ends so many associations on every path that a table says is
+// answered, of each client so many at the same time, and fails the spec unless every one of
+// them worked. That none is left is an invariant of every spec.
+func (l *Lab) Churn(ctx ginkgo.SpecContext, table string, each, atOnce int) {
+	ginkgo.GinkgoHelper()
+	l.Expect(ctx, table)
+	matrices, err := l.matrices(table)
+	if err != nil {
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
+	}
+	var questions []*question
+	for range each { // paths take turns
+		questions = append(questions, l.questions(asking{matrices: matrices, messages: greetingOnly, holding: true})...)
+	}
+	start := time.Now()
+	l.askSome(ctx, questions, atOnce)
+	took := time.Since(start)
+	l.readRecords(ctx, questions)
+	ginkgo.GinkgoLogr.Info("churn", "associations", len(questions), "took", took)
+	if wrong, ground := l.wrongAnswers(questions); len(wrong) > 0 && ctx.Err() == nil {
+		l.conclude(ctx, ground, fmt.Sprintf("%s: %d of %d associations did not work, %d at a time, in %v: %s\n  evidence: %s      again: make e2e FOCUS=%s\n",
+			l.id, len(wrong), len(questions), atOnce, took.Round(time.Millisecond), strings.Join(wrong[:min(len(wrong), mostFaults)], "\n  "), l.folder(), l.id))
+	}
+}
+
+// wrongAnswers are sentences on the probes that were not answered.
+func (l *Lab) wrongAnswers(questions []*question) (wrong []string, ground reach.Ground) {
+	ground = reach.GroundBroken
+	for _, q := range questions {
+		f := reach.Judge(q.evidence)
+		if reach.Word(reach.Answered).Admits(f) {
+			continue
+		}
+		if f.Outcome != reach.Broken {
+			ground = reach.GroundFail
+		}
+		wrong = append(wrong, fmt.Sprintf("%s (%s): %s %s", l.path(q), q.family, f.Reason, strings.Join(f.Flaws, "; ")))
+	}
+	return wrong, ground
+}
+
+// oneAtATime is the longest that an association of a churn may take by itself: its share of
+// an agent's limit.
+const oneAtATime = 2 * time.Second
+
+// limit is how long an agent may take for a batch.
+func limit(b wire.Batch) time.Duration {
+	var longest time.Duration
+	for _, p := range b.Probes {
+		longest = max(longest, p.Delay.Duration()+2*p.Timers.InitWindow()) // a handshake that loses its cookie takes the window twice
+	}
+	turns := 1
+	if b.AtOnce > 0 {
+		turns = (len(b.Probes) + b.AtOnce - 1) / b.AtOnce
+	}
+	return longest + echoPatience + askMargin + time.Duration(turns-1)*oneAtATime
+}

@@ -1,0 +1,153 @@
+package lab
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
+
+	"sctp.test/framework/diag"
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+)
+
+// dropSCTP is a network that knows TCP and UDP only.
+func dropSCTP(b *bench, from *agent, p wire.Probe) string {
+	if p.Proto == wire.SCTP {
+		return "ETIMEDOUT"
+	}
+	return b.open(from, p)
+}
+
+// dropFirst drops the first batch and nothing after it.
+func dropFirst(b *bench, from *agent, p wire.Probe) string {
+	if b.batches == 1 {
+		return "ETIMEDOUT"
+	}
+	return b.open(from, p)
+}
+
+// A wrong path is asked again beside its twins, and the first line names the cause.
+func TestExplain(t *testing.T) {
+	for name, tt := range map[string]struct {
+		network func(*bench, *agent, wire.Probe) string
+		class   string
+	}{
+		"SCTP alone is dropped": {dropSCTP, "sctp-dropped"},
+		"everything is dropped": {func(*bench, *agent, wire.Probe) string { return "ETIMEDOUT" }, "network-down"},
+		"it works again":        {dropFirst, "intermittent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(t *testing.T, b *bench) {
+				l := b.lab(t, "x/server@1:80", "x/client@2")
+				l.families = l.families[:1]
+				l.patience = 1
+				b.change(tt.network)
+				matrices, err := l.matrices(AllAnswered)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := l.settle(t.Context(), reach.Claim{Matrices: matrices}, greetingOnly, holdRounds)
+				l.explain(t.Context(), s, greetingOnly)
+				text := s.Report.Text()
+				if len(s.Report.Causes) != 1 || s.Report.Causes[0].Class != tt.class || !strings.HasPrefix(text, "POL-99: "+s.Report.Causes[0].Sentence+"; 1 of 1 path is") {
+					t.Errorf("the text is\n%s", text)
+				}
+			})
+		})
+	}
+}
+
+// Different nodes, families and outcomes have causes of their own; the rest are alike.
+func TestRepresentatives(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l := b.lab(t, "x/server@1:80,81", "x/client@*")
+		place := func(f reach.Family, client, server string, o reach.Outcome) reach.Place {
+			return reach.Place{Family: f, Row: reach.Name{Word: client}, Column: reach.Name{Word: server}, Cell: reach.Cell{Finding: reach.Finding{Outcome: o}}}
+		}
+		got := l.representatives([]reach.Place{
+			place(reach.IPv4, "x/client@1", "x/server@1:80", reach.Broken),
+			place(reach.IPv4, "x/client@1", "x/server@1:80", reach.Silent),
+			place(reach.IPv4, "x/client@1", "x/server@1:81", reach.Silent),
+			place(reach.IPv4, "x/client@2", "x/server@1:81", reach.Silent),
+			place(reach.IPv6, "x/client@2", "x/server@1:81", reach.Silent),
+			place(reach.IPv6, "x/client@2", "x/server@1:80", reach.Refused),
+			place(reach.IPv6, "x/client@1", "x/server@1:80", reach.Refused),
+		})
+		if len(got) != diagnosePaths || got[0].server != "x/server@1:80" || got[1].client != "x/client@2" || got[2].family != reach.IPv6 {
+			t.Errorf("asked again are %+v", got)
+		}
+	})
+}
+
+// What moves while a spec runs and must not is told with the agent it befell.
+func TestInvariants(t *testing.T) {
+	for name, tt := range map[string]struct {
+		counters wire.Counters
+		want     string // "" is nothing
+	}{
+		"nothing":              {wire.Counters{wire.InSCTPPacks: 100}, ""},
+		"a bad checksum":       {wire.Counters{wire.ChecksumErrors: 2}, "2 SCTP packets with a bad checksum came to x/server on node a"},
+		"a living association": {wire.Counters{wire.CurrEstab: 1}, "1 associations of x/server on node a are still established 10s after the last probe"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(t *testing.T, b *bench) {
+				l := b.lab(t, "x/server:80", "x/client")
+				b.mu.Lock()
+				b.lies = func(a *agent, _ wire.Request, r *wire.Reply) {
+					if r.State != nil && a.identity.UID == l.member("x/server").uid {
+						r.State.Counters = tt.counters
+					}
+				}
+				b.mu.Unlock()
+				ground, broken := l.brokenInvariants(t.Context())
+				if tt.want != "" && ground != reach.GroundFail {
+					t.Errorf("the ground is %q", ground)
+				}
+				if got := strings.Join(broken, "; "); got != tt.want {
+					t.Errorf("broken are %q, want %q", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+func TestLeftovers(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l := b.lab(t, "x/server:80")
+		if got := l.leftovers(t.Context()); got != nil {
+			t.Errorf("at first there is %v", got)
+		}
+		if err := l.apply(t.Context(), "x", "policy/deny-ingress.yaml"); err != nil {
+			t.Fatal(err)
+		}
+		if got := l.leftovers(t.Context()); len(got) != 1 || got[0] != "NetworkPolicy sctp-x/deny-ingress is left" {
+			t.Errorf("left is %v", got)
+		}
+		if ground, _ := l.brokenInvariants(t.Context()); ground != reach.GroundBroken {
+			t.Errorf("what is left is ours, and the ground is %q", ground)
+		}
+		b.client.PrependReactor("list", "services", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return true, nil, errors.New("the server is gone")
+		})
+		if got := strings.Join(l.leftovers(t.Context()), "; "); !strings.Contains(got, "nobody knows whether a Service is left in sctp-x: the server is gone") {
+			t.Errorf("without a list it says %q", got)
+		}
+	})
+}
+
+// The twin of a Service is the same Service for another protocol, whatever else it offers.
+func TestTwinsOfAPod(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l := b.lab(t, "x/server:80", "x/client")
+		set := l.twins(t.Context(), "x/server:80", l.targets["x/server:80"])
+		if len(set.targets) != 2 || len(set.trouble) > 0 || set.targets[wire.TCP].kind != diag.Pod || set.targets[wire.UDP].port != 80 {
+			t.Errorf("twins are %+v", set)
+		}
+		if n := len(l.open[l.member("x/server")]); n != 6 { // three protocols, two families
+			t.Errorf("%d listeners are open", n)
+		}
+	})
+}

@@ -1,0 +1,126 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sctp.test/framework/cluster"
+	"sctp.test/framework/probe"
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+)
+
+// closeLimit is how long associations of a spec may take to end after its last probe: a
+// SHUTDOWN that is lost is sent again.
+const closeLimit = 10 * time.Second
+
+// brokenInvariants are sentences on what holds after every spec, whatever it claims, and
+// does not hold after this one: no packet with a bad checksum, no association left, no agent
+// restarted, no object left. The first two are the cluster's to keep, the others ours.
+func (l *Lab) brokenInvariants(ctx context.Context) (reach.Ground, []string) {
+	if l.before == nil || ctx.Err() != nil {
+		return "", nil
+	}
+	out := l.leftovers(ctx)
+	deadline := time.Now().Add(closeLimit)
+	for {
+		begun := time.Now()
+		after, errs := l.run.fleet.counters(ctx)
+		checksums, associations := l.compare(after)
+		if len(associations) > 0 && ctx.Err() == nil && begun.Before(deadline) {
+			await(ctx, begun.Add(pace))
+			continue
+		}
+		for m, err := range errs {
+			if _, asked := l.before[m]; asked && errors.Is(err, probe.ErrRestarted) {
+				out = append(out, err.Error())
+			}
+		}
+		ground := reach.GroundBroken
+		if len(checksums)+len(associations) > 0 {
+			ground = reach.GroundFail
+		}
+		return ground, append(append(checksums, associations...), out...)
+	}
+}
+
+// compare tells which counters are not as the spec found them.
+func (l *Lab) compare(after map[*member]wire.Counters) (checksums, associations []string) {
+	for m, now := range after {
+		before, known := l.before[m]
+		if !known {
+			continue // hired by the spec for a later step
+		}
+		name := m.word
+		if name == "" {
+			name = m.namespace + "/" + m.pod
+		}
+		if n := now[wire.ChecksumErrors] - before[wire.ChecksumErrors]; n > 0 {
+			checksums = append(checksums, fmt.Sprintf("%d SCTP packets with a bad checksum came to %s on node %s", n, name, m.node))
+		}
+		if n := now[wire.CurrEstab] - before[wire.CurrEstab]; n > 0 && m.onPodNetwork() { // elsewhere others have associations too
+			associations = append(associations, fmt.Sprintf("%d associations of %s on node %s are still established %v after the last probe", n, name, m.node, closeLimit))
+		}
+	}
+	slices.Sort(checksums)
+	slices.Sort(associations)
+	return checksums, associations
+}
+
+// leftovers are the Services and policies of the run that still stand although the spec has
+// taken off what it applied.
+func (l *Lab) leftovers(ctx context.Context) []string {
+	var out []string
+	mine := metav1.ListOptions{LabelSelector: cluster.RunLabel + "=" + l.run.ID}
+	client := l.run.Cluster.Client
+	for _, ns := range l.run.Namespaces() {
+		services, err := client.CoreV1().Services(ns).List(ctx, mine)
+		if err != nil {
+			out = append(out, fmt.Sprintf("nobody knows whether a Service is left in %s: %v", ns, err))
+			continue
+		}
+		policies, err := client.NetworkingV1().NetworkPolicies(ns).List(ctx, mine)
+		if err != nil {
+			out = append(out, fmt.Sprintf("nobody knows whether a policy is left in %s: %v", ns, err))
+			continue
+		}
+		for _, s := range services.Items {
+			out = append(out, fmt.Sprintf("Service %s/%s is left", ns, s.Name))
+		}
+		for _, p := range policies.Items {
+			out = append(out, fmt.Sprintf("NetworkPolicy %s/%s is left", ns, p.Name))
+		}
+	}
+	return out
+}
+
+// counters asks every agent of the fleet for its counters, not only those of one spec: a
+// spec may break what it does not look at.
+func (f *fleet) counters(ctx context.Context) (map[*member]wire.Counters, map[*member]error) {
+	f.mu.Lock()
+	members := slices.Clone(f.members)
+	f.mu.Unlock()
+	out, errs := map[*member]wire.Counters{}, map[*member]error{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, m := range members {
+		wg.Go(func() {
+			reply, err := m.ask(ctx, wire.Request{State: &wire.State{}})
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				errs[m] = err
+				return
+			}
+			out[m] = reply.State.Counters
+		})
+	}
+	wg.Wait()
+	return out, errs
+}
