@@ -88,7 +88,7 @@ func TestEveryFileSaysWhatItDoes(t *testing.T) {
 }
 
 func TestServicesAndPolicies(t *testing.T) {
-	each(t, func(t *testing.T, file, _ string) {
+	each(t, func(t *testing.T, file, text string) {
 		if file == machineConfig {
 			return
 		}
@@ -98,20 +98,34 @@ func TestServicesAndPolicies(t *testing.T) {
 		}
 		switch o := object.(type) {
 		case *corev1.Service:
-			if len(o.Spec.Selector) == 0 || len(o.Spec.Ports) == 0 {
+			sentence, _, _ := strings.Cut(text, "\napiVersion")
+			if len(o.Spec.Selector) == 0 && !strings.Contains(sentence, "without a selector") || len(o.Spec.Ports) == 0 {
 				t.Errorf("it leads nowhere: %+v", o.Spec)
 			}
 			for _, p := range o.Spec.Ports {
-				if p.NodePort != 0 || p.Protocol != corev1.ProtocolSCTP || p.Name == "" {
-					t.Errorf("port %+v: SCTP, with a name, and the cluster chooses the NodePort", p)
+				if p.NodePort != 0 || p.Protocol == "" || p.Name == "" {
+					t.Errorf("port %+v: with protocol and name, and the cluster chooses the NodePort", p)
+				}
+				if p.Protocol != corev1.ProtocolSCTP && !strings.Contains(sentence, string(p.Protocol)) {
+					t.Errorf("a port is %s, which its sentence does not say", p.Protocol)
 				}
 			}
 		case *networkingv1.NetworkPolicy:
+			sentence, _, _ := strings.Cut(text, "\napiVersion")
+			var ports []networkingv1.NetworkPolicyPort
 			for _, rule := range o.Spec.Ingress {
-				for _, p := range rule.Ports {
-					if p.Protocol == nil || *p.Protocol != corev1.ProtocolSCTP {
-						t.Errorf("port %+v is not SCTP: without a protocol it is TCP", p)
-					}
+				ports = append(ports, rule.Ports...)
+			}
+			for _, rule := range o.Spec.Egress {
+				ports = append(ports, rule.Ports...)
+			}
+			for _, p := range ports {
+				protocol := corev1.ProtocolTCP // where a port has none
+				if p.Protocol != nil {
+					protocol = *p.Protocol
+				}
+				if !strings.Contains(sentence, "Admits "+string(protocol)) && !strings.Contains(sentence, "and "+string(protocol)) {
+					t.Errorf("a port is %s, which its sentence does not say", protocol)
 				}
 			}
 		}
@@ -134,8 +148,18 @@ func TestPodSecurity(t *testing.T) {
 		t.Errorf("the agent is not admitted: %s", r.ForbiddenDetail())
 	}
 	c := pod.Spec.Containers[0]
-	if !*c.SecurityContext.ReadOnlyRootFilesystem || *pod.Spec.AutomountServiceAccountToken || c.ReadinessProbe != nil || len(c.Ports) > 0 {
+	if !*c.SecurityContext.ReadOnlyRootFilesystem || *pod.Spec.AutomountServiceAccountToken || c.ReadinessProbe != nil {
 		t.Errorf("the agent has more than it needs: %+v", c)
+	}
+	observer, err := Load[*corev1.Pod]("node/observer.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := admitted(psa.LevelBaseline, &observer.ObjectMeta, &observer.Spec); r.Allowed {
+		t.Error("the observer is admitted by baseline: it sees nothing")
+	}
+	if c := observer.Spec.Containers[0]; !c.VolumeMounts[0].ReadOnly || *observer.Spec.AutomountServiceAccountToken {
+		t.Errorf("the observer may change more than it has to: %+v", observer.Spec)
 	}
 	ds, err := Load[*appsv1.DaemonSet]("module/load-sctp.yaml")
 	if err != nil {
