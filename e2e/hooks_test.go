@@ -7,6 +7,7 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 
+	"sctp.test/ci/known"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/report"
 	"sctp.test/framework/spec"
@@ -49,11 +50,15 @@ func tell(r ginkgo.SpecReport) {
 	if !ok || here.out == nil {
 		return // left out by a filter, or a dry run
 	}
+	result = result.Knowing(here.limits)
 	here.say("%-14s %s %-80s %5.1fs", result.Verdict, result.ID, result.Text, result.Seconds)
+	for _, m := range result.Measured {
+		here.say("               %s", m)
+	}
 	switch result.Verdict {
 	case spec.Pass, spec.Informed:
 	case spec.NotApplicable, spec.KnownLimitation:
-		here.say("               %s", result.Reason)
+		here.say("               %s", report.FirstLine(result.Reason))
 	default:
 		here.say("%s", indent(result.Reason))
 	}
@@ -63,7 +68,8 @@ var _ = ginkgo.ReportAfterSuite("results", func(r ginkgo.Report) {
 	if here.run == nil {
 		return // a dry run
 	}
-	made := report.New(here.run.ID, r, here.environment(), here.reproduce())
+	made := report.New(here.run.ID, r, here.environment(), here.reproduce()).Knowing(here.limits)
+	made.Focus = here.focus
 	here.report = &made
 	if err := made.Write(here.run.Artifacts); err != nil {
 		ginkgo.Fail("results could not be written: " + err.Error())
@@ -98,6 +104,14 @@ func (s *suite) lacks(n spec.Need) string {
 		if s.access == nil {
 			return "it needs root on nodes, see --node-access"
 		}
+	case spec.Outside:
+		if s.external == "" {
+			return "it needs a peer outside of the cluster, see --external-agent"
+		}
+	case spec.HostNetwork:
+		if s.access == nil {
+			return "it needs agents on the nodes' own network, which the suite makes only with --node-access"
+		}
 	case spec.ModuleAbsent:
 		if s.modules.wasOnEverywhere() {
 			return "SCTP was on before this run on every node"
@@ -113,7 +127,11 @@ func (s *suite) lacks(n spec.Need) string {
 }
 
 func (s *suite) environment() report.Environment {
-	e := report.Environment{Kubernetes: s.cluster.Version, Image: s.image, Module: s.modules.how(), LeftOut: s.cluster.LeftOut}
+	e := report.Environment{
+		Kubernetes: s.cluster.Version, CNI: s.facts.CNI, ProxyMode: s.facts.ProxyMode,
+		Image: s.image, ImageDigest: s.facts.ImageDigest, Module: s.modules.how(), LeftOut: s.cluster.LeftOut,
+	}
+	e.MTU = s.run.MTU()
 	for _, f := range s.run.Families() {
 		e.Families = append(e.Families, string(f))
 	}
@@ -125,16 +143,24 @@ func (s *suite) environment() report.Environment {
 	return e
 }
 
-// reproduce is the command that asks for the same specs again.
+// reproduce is the command that asks for the same specs again, in the same order and with
+// the same node as @1. Which cluster it is asked of is for the reader to say.
 func (s *suite) reproduce() string {
 	words := []string{"make e2e"}
 	if s.focus != "" {
 		words = append(words, "FOCUS='"+s.focus+"'")
 	}
-	if s.config.LabelFilter != "" && s.focus == "" {
-		words = append(words, "LABELS='"+s.config.LabelFilter+"'")
+	if s.labels != "" {
+		words = append(words, "LABELS='"+s.labels+"'")
 	}
-	return strings.Join(append(words, "MODULE="+s.module), " ")
+	args := fmt.Sprintf("--ginkgo.seed=%d --patience=%v", s.config.RandomSeed, s.patience)
+	if s.allow != "" {
+		args += " --allow=" + s.allow
+	}
+	if s.known != known.Auto {
+		args += " --known=" + s.known
+	}
+	return strings.Join(append(words, "MODULE="+s.module, "ARGS='"+args+"'"), " ")
 }
 
 // conclude fails the running spec on a ground that is not its own.

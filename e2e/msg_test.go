@@ -1,31 +1,244 @@
 package e2e
 
 import (
+	"context"
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 
+	"sctp.test/framework/assoc"
+	"sctp.test/framework/lab"
 	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
 )
 
 var _ = chapter("Messages", func() {
-	It("of every size arrive byte by byte between pods", spec.Case{
+	It("of every size arrive byte by byte on every path", spec.Case{
 		ID: "MSG-01", Level: spec.Core,
-		Claim:  "Messages of 1 byte to 64 KiB MUST arrive whole and unchanged, both ways, on every path between pods.",
+		Claim:  "Messages of 1 byte to 64 KiB MUST arrive whole and unchanged, both ways, between pods and through Services.",
 		Source: "RFC 9260 section 6.9",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@*:30100", "x/client@*")
-		lab.ExpectMessages(ctx, sizes(1, 100, 1200, 1400, 1452, 1500, 4096, 9000, 16384, 65535, 65536), `
-			            x/server@same:30100  x/server@other:30100
-			x/client@*  answered             answered
-		`)
+		lab := behindService(ctx)
+		lab.OnEach(ctx, everyPath, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, bothDefault)
+			exchange(ctx, c, s, bytes(1, 100, 1200, 1400, 1452, 1500, 4096, 9000, 16384, 65535, 65536)...)
+		})
+	})
+
+	It("keep their boundaries, bundled or not", spec.Case{
+		ID: "MSG-02", Level: spec.Core,
+		Claim:  "Messages sent back to back MUST arrive as the messages they were, neither merged nor split, with bundling on and off, and for a reader whose buffer is smaller than they are.",
+		Source: "RFC 9260 sections 6.9 and 6.10; RFC 6458 section 8.1.5",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
+			for _, noDelay := range []int{0, 1} {
+				c, s := p.Associate(ctx, socketsWith(wire.Option{Name: wire.NoDelay, Value: noDelay}))
+				s.Buffer = 500
+				exchange(ctx, c, s, growing(60, 1, 23)...)
+			}
+		})
+	})
+
+	It("keep their payload protocol identifier", spec.Case{
+		ID: "MSG-03", Level: spec.Core,
+		Claim:  "The payload protocol identifier of a message MUST arrive unchanged, both ways, whatever its value.",
+		Source: "RFC 9260 section 3.3.1",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, bothDefault)
+			exchange(ctx, c, s, identified(0, 1, 3, 18, 27, 46, 60, 0x0000ffff, 0x3c000000, 0x80000000, 0xffffffff)...)
+		})
+	})
+
+	It("keep their stream, of as many as both ends agreed on", spec.Case{
+		ID: "MSG-04", Level: spec.Core,
+		Claim:  "An association MUST have as many streams each way as the one end asks for and the other accepts, whichever is less, and messages MUST arrive on the stream they were sent on.",
+		Source: "RFC 9260 sections 5.1.1 and 6.5",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, unequalStreams)
+			expectStreams(ctx, c, 3, 5)
+			expectStreams(ctx, s, 5, 3)
+			if r := c.TrySend(ctx, onStreams(4, 4)[3]); r.Errno != "EINVAL" {
+				p.Fail("%s could send on stream 3 of the 3 it has, wanted EINVAL, got %q", c, r.Errno)
+			}
+			exchange(ctx, c, s, onStreams(30, 3)...)
+		})
+	})
+
+	It("keep their order on a stream", spec.Case{
+		ID: "MSG-05", Level: spec.Core,
+		Claim:  "Ordered messages of one stream MUST be delivered in the order in which they were sent, numbered without a gap, whatever their sizes.",
+		Source: "RFC 9260 section 6.6",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, bothDefault)
+			exchange(ctx, c, s, onStreams(100, 5)...)
+			expectNumbered(s)
+			expectNumbered(c)
+		})
+	})
+
+	It("keep their unordered flag", spec.Case{
+		ID: "MSG-06", Level: spec.Core,
+		Claim:  "A message sent unordered MUST be delivered and reported as unordered, and one sent in order MUST NOT.",
+		Source: "RFC 9260 section 6.6; RFC 6458 section 5.3.5",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, bothDefault)
+			exchange(ctx, c, s, everyOtherUnordered(40)...)
+		})
+	})
+
+	It("arrive whole when they are fragmented", spec.Case{
+		ID: "MSG-07", Level: spec.Core,
+		Claim:  "Messages just under, at and above the size from which they are fragmented, and up to 200 KiB, MUST arrive whole, both ways.",
+		Source: "RFC 9260 section 6.9",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, bothDefault)
+			f := int(c.Status(ctx).FragPoint)
+			exchange(ctx, c, s, bytes(f-1, f, f+1, 2*f-1, 2*f, 2*f+1, 8<<10, 64<<10, 200<<10)...)
+		})
+	})
+
+	It("are refused above the fragmentation point where fragmentation is off", spec.Case{
+		ID: "MSG-08", Level: spec.SelfCheck,
+		Claim:  "With SCTP_DISABLE_FRAGMENTS a message of the size of the fragmentation point MUST be sent and one byte more MUST be refused with EMSGSIZE.",
+		Source: "RFC 6458 section 8.1.11",
+	}, func(ctx SpecContext) {
+		lab := onlyPods(ctx)
+		lab.OnEach(ctx, podPaths, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, socketsWith(wire.Option{Name: wire.NoFragments, Value: 1}))
+			f := int(c.Status(ctx).FragPoint)
+			if r := c.TrySend(ctx, bytes(f+1)...); r.Errno != "EMSGSIZE" {
+				p.Fail("%s could send %d bytes without fragments, wanted EMSGSIZE, got %q", c, f+1, r.Errno)
+			}
+			exchange(ctx, c, s, bytes(f, f-1)...)
+		})
+	})
+
+	It("are neither lost nor doubled in a crowd", spec.Case{
+		ID: "MSG-09", Level: spec.Core,
+		Claim:  "Of 1000 messages sent each way at the same time none MUST be lost, doubled or changed.",
+		Source: "RFC 9260 sections 6 and 6.2",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, bothDefault)
+			exchange(ctx, c, s, growing(1000, 16, 1)...)
+		})
+	})
+
+	It("are given up and renumbered where the kernels allow it", spec.Case{
+		ID: "MSG-13", Level: spec.Extended,
+		Claim:  "A message whose lifetime ends before it can be sent MUST be given up, reported to its sender and not delivered, and a stream that is reset MUST begin again at number 0.",
+		Source: "RFC 3758 section 3.5; RFC 7496 section 3; RFC 6525 section 5.1.2",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, smallWindow)
+			c.Send(ctx, growing(40, 1000, 1)...)
+			c.Send(ctx, mortal(5, 200)...)
+			c.Read(ctx, wire.Until{Event: wire.EventError}, time.Second) // the window is full for longer than they live
+			c.Shutdown(ctx)
+			s.Read(ctx, wire.Until{Event: wire.EventEOF}, 20*time.Second)
+			c.Read(ctx, wire.Until{}, 5*time.Second)
+			expectGivenUpOrDelivered(c, s)
+		})
+		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, resettable)
+			c.Send(ctx, onStreams(6, 2)...)
+			s.Receive(ctx, 6)
+			c.Set(ctx, wire.Option{Name: wire.ResetOutgoing, Value: 1})
+			s.Await(ctx, wire.EventReset, "")
+			c.Send(ctx, onStreams(2, 2)...)
+			for _, m := range s.Receive(ctx, 2) {
+				if want := map[uint16]uint16{0: 3, 1: 0}[m.Stream]; m.SSN != want {
+					p.Fail("after stream 1 was reset %s received number %d on stream %d, wanted %d", s, m.SSN, m.Stream, want)
+				}
+			}
+			s.ReceivedAll()
+		})
+	})
+
+	It("of telecom protocols arrive as their users frame them", spec.Case{
+		ID: "MSG-14", Level: spec.Core,
+		Claim:  "Messages with the payload identifiers, streams and sizes of NGAP, S1AP, X2AP, Diameter and M3UA MUST arrive as they were sent, both ways.",
+		Source: "RFC 9260 section 3.3.1; IANA, SCTP Payload Protocol Identifiers",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
+			for _, profile := range telecom {
+				c, s := p.Associate(ctx, bothDefault)
+				exchange(ctx, c, s, profile.messages()...)
+			}
+		})
 	})
 })
 
-// sizes are messages of these numbers of bytes, one after another on stream 0.
-func sizes(bytes ...int) []wire.Message {
-	var out []wire.Message
-	for _, n := range bytes {
-		out = append(out, wire.Message{Size: n})
+// bothDefault opens both ends with the sockets of a path that holds.
+var bothDefault lab.Sockets
+
+// unequalStreams asks for 7 and 9 streams and accepts 5 and 3.
+var unequalStreams = lab.Sockets{
+	Client: []wire.Option{{Name: wire.OutStreams, Value: 7}, {Name: wire.InStreams, Value: 5}},
+	Server: []wire.Option{{Name: wire.OutStreams, Value: 9}, {Name: wire.InStreams, Value: 3}},
+}
+
+// socketsWith sets options at both ends.
+func socketsWith(options ...wire.Option) lab.Sockets {
+	return lab.Sockets{Client: options, Server: options}
+}
+
+func expectStreams(ctx context.Context, e *lab.End, out, in uint16) {
+	if st := e.Status(ctx); st.OutStreams != out || st.InStreams != in {
+		e.Path.Fail("%s has %d streams out and %d in, wanted %d and %d", e, st.OutStreams, st.InStreams, out, in)
 	}
-	return out
+}
+
+// expectNumbered fails the path unless the numbers of each stream go up one by one from 0.
+func expectNumbered(e *lab.End) {
+	next := map[uint16]uint16{}
+	for _, m := range assoc.Messages(e.Events) {
+		if m.SSN != next[m.Stream] {
+			e.Path.Fail("%s received number %d of stream %d, wanted %d", e, m.SSN, m.Stream, next[m.Stream])
+		}
+		next[m.Stream]++
+	}
+}
+
+// smallWindow lets a server that does not read soon take no more.
+var smallWindow = lab.Sockets{Server: []wire.Option{{Name: wire.ReceiveBuffer, Value: 8 << 10}}}
+
+// resettable lets both ends reset streams (bit 0 of SCTP_ENABLE_STREAM_RESET).
+var resettable = socketsWith(wire.Option{Name: wire.ReconfSupported, Value: 1}, wire.Option{Name: wire.StreamResets, Value: 1})
+
+// expectGivenUpOrDelivered fails the path unless every message was either delivered or
+// reported as given up, only mortal ones were given up, and at least one was.
+func expectGivenUpOrDelivered(from, to *lab.End) {
+	failed, came := map[string]bool{}, map[string]bool{}
+	for _, e := range from.Events {
+		if e.Kind == wire.EventFailed {
+			failed[e.Digest] = true
+		}
+	}
+	for _, m := range assoc.Messages(to.Events) {
+		came[m.Digest] = true
+	}
+	for i, m := range from.Sent.Messages {
+		d := wire.Digest(wire.Payload(from.Sent.Nonce, i, m.Size))
+		if came[d] == failed[d] || failed[d] && m.Policy == "" {
+			from.Path.Fail("message %d (lifetime %d ms): delivered %v, reported as given up %v", i, m.Value, came[d], failed[d])
+		}
+	}
+	if len(failed) == 0 {
+		from.Path.Fail("none of the messages that were not to live was given up")
+	}
 }

@@ -14,7 +14,9 @@ import (
 
 	"github.com/onsi/ginkgo/v2/types"
 
+	"sctp.test/ci/known"
 	"sctp.test/framework/cluster"
+	"sctp.test/framework/probe"
 	"sctp.test/framework/spec"
 )
 
@@ -26,9 +28,12 @@ type options struct {
 	module    string
 	allow     string
 	access    string
+	external  string
+	known     string
 	artifacts string
 	patience  time.Duration
 	catalogue bool
+	lanes     string
 	clean     bool
 	force     bool
 }
@@ -48,10 +53,13 @@ func (o *options) register(f *flag.FlagSet) {
 	f.StringVar(&o.focus, "focus", "", "spec IDs, separated by commas, or a regular expression on specs' texts")
 	f.StringVar(&o.module, "enable-module", moduleNever, "how SCTP comes to nodes that lack it: "+strings.Join(modules, ", "))
 	f.StringVar(&o.allow, "allow", "", "effects outside the suite's own namespaces that specs may have: node, cluster")
-	f.StringVar(&o.access, "node-access", "none", "root on nodes for diagnosis: none, or exec: and a command with {node}, its words separated by spaces")
+	f.StringVar(&o.access, "node-access", "none", "root on nodes for diagnosis: none, pod (privileged pods of the suite), or exec: and a command with {node}, its words separated by spaces")
+	f.StringVar(&o.external, "external-agent", "", "command whose stdin and stdout are a session with an agent outside of the cluster (sctp-agent session), its words separated by spaces")
+	f.StringVar(&o.known, "known", known.Auto, "known limitations to excuse: auto (by the cluster's network), none, a file, or "+strings.Join(known.Names(), ", "))
 	f.StringVar(&o.artifacts, "artifacts", "", "folder for the results (default _artifacts/<UTC time>)")
 	f.DurationVar(&o.patience, "patience", time.Minute, "how long the cluster may take to do what a spec asks of it")
 	f.BoolVar(&o.catalogue, "catalogue", false, "print the catalogue of all specs and exit")
+	f.StringVar(&o.lanes, "lanes", "", "write what each lane of ci/lanes selects into this folder and exit")
 	f.BoolVar(&o.clean, "clean", false, "remove what dead runs left on the cluster and exit")
 	f.BoolVar(&o.force, "force", false, "with --clean: remove what living runs have, too")
 }
@@ -88,11 +96,22 @@ func (o *options) parse(args []string) error {
 			return fmt.Errorf("--allow=%s: want node, cluster or both", o.allow)
 		}
 	}
+	if o.external != "" && len(strings.Fields(o.external)) == 0 {
+		return errors.New("--external-agent: the command has no words")
+	}
 	if o.patience <= 0 {
 		return fmt.Errorf("--patience=%v: want a time above 0", o.patience)
 	}
 	_, err := cluster.ParseAccess(o.access)
 	return err
+}
+
+// dialer opens streams to the agent outside of the cluster; nil where none is named.
+func (o *options) dialer() probe.Dialer {
+	if argv := strings.Fields(o.external); len(argv) > 0 {
+		return probe.Command(argv...)
+	}
+	return nil
 }
 
 // allowed are the effects that specs may have beside those in their namespaces.

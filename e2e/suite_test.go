@@ -22,8 +22,10 @@ import (
 	"github.com/onsi/ginkgo/v2/types"
 	"github.com/onsi/gomega"
 
+	"sctp.test/ci/known"
 	"sctp.test/framework/cluster"
 	"sctp.test/framework/lab"
+	"sctp.test/framework/observer"
 	"sctp.test/framework/report"
 	"sctp.test/framework/spec"
 )
@@ -41,10 +43,14 @@ type suite struct {
 	options
 	cluster *cluster.Cluster
 	access  *cluster.Access
+	eyes    *observer.Observers // on nodes, where there is access
 	run     *lab.Run
+	facts   cluster.Facts
 	modules moduleState
-	out     io.Writer // the person's terminal and run.log
+	limits  known.List // what is known to fail on this cluster's network
+	out     io.Writer  // the person's terminal and run.log
 	config  types.SuiteConfig
+	labels  string         // the person's label filter, to which narrow adds --focus
 	report  *report.Report // set when the last spec is done, in the first process only
 }
 
@@ -91,6 +97,11 @@ func (s *suite) main(ctx context.Context, m *testing.M) (int, error) {
 	case s.catalogue:
 		_, err := fmt.Fprint(os.Stdout, spec.Catalogue())
 		return exitOK, err
+	case s.lanes != "":
+		if err := writeLanes(s.lanes); err != nil {
+			return exitBadInput, err
+		}
+		return exitOK, nil
 	case s.clean:
 		return s.cleanCluster(ctx)
 	case selected == 0:
@@ -104,8 +115,12 @@ func (s *suite) main(ctx context.Context, m *testing.M) (int, error) {
 // plan builds the spec tree, narrows it, and counts what is left.
 func (s *suite) plan() (int, error) {
 	s.config, _ = ginkgo.GinkgoConfiguration()
+	s.labels = s.config.LabelFilter
 	ginkgo.PreviewSpecs("") // builds the tree, so that IDs are known
 	if err := s.narrow(&s.config); err != nil {
+		return 0, err
+	}
+	if err := s.readLimits(); err != nil {
 		return 0, err
 	}
 	selected := 0
@@ -159,9 +174,14 @@ func (s *suite) prepareAndRun(ctx context.Context, m *testing.M, folder string) 
 		}
 		return exitBadInput, err
 	}
+	if err := s.chooseLimits(); err != nil {
+		return exitBadInput, err
+	}
 	status := m.Run()
 	switch {
-	case s.report == nil: // one of several processes: the first has the report
+	case s.config.ParallelProcess > 1: // the first process judges what the others ran
+		return exitOK, nil
+	case s.report == nil:
 		return status, nil
 	case s.report.Good():
 		return exitOK, nil
@@ -210,20 +230,25 @@ func (s *suite) prepare(ctx context.Context, folder string) error {
 		return fmt.Errorf("--enable-module=%s needs a single process: enable the module first, then run in parallel", s.module)
 	}
 	done := s.timed("agents on every node")
+	s.eyes = observer.New(ctx, s.cluster, id, s.config.ParallelProcess, s.image)
+	s.access.Through(s.eyes.Run)
 	loading := s.modules.begin(ctx, s, id)
 	var err error
-	s.run, err = lab.Start(ctx, s.cluster, lab.Options{
-		ID: id, Image: s.image, Artifacts: folder, Patience: s.patience, Process: s.config.ParallelProcess, Seed: seed,
-	})
-	if err == nil {
-		done()
+	o := lab.Options{
+		ID: id, Image: s.image, Artifacts: folder, Patience: s.patience, Process: s.config.ParallelProcess, Seed: seed, Access: s.access, External: s.dialer(),
 	}
+	if s.access != nil {
+		o.Eyes = s.eyes
+	}
+	s.run, err = lab.Start(ctx, s.cluster, o)
 	if err != nil {
 		if loading != nil {
 			<-loading
 		}
 		return err
 	}
+	done()
+	s.facts = s.cluster.Facts(ctx, s.run.Namespaces())
 	return s.modules.finish(ctx, s, loading)
 }
 
@@ -233,6 +258,7 @@ func (s *suite) stop(ctx context.Context) error {
 	if s.run == nil {
 		return nil
 	}
+	s.eyes.Close()
 	done := s.timed("removed everything")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
 	defer cancel()
