@@ -9,6 +9,7 @@ endif
 NODES  ?= 2
 FAMILY ?= dual
 PROXY  ?= nftables
+OUT    ?= yes
 KEEP   ?= yes
 
 # One way to compile for everything, so that the build cache holds everything once.
@@ -19,7 +20,7 @@ LINT  = go tool -modfile=ci/tools/go.mod golangci-lint
 export FOCUS LABELS MODULE IMAGE ARGS KEEP
 
 .DEFAULT_GOAL := help
-.PHONY: help e2e test lint generate clean-cluster image testbed-up testbed-down testbed-status bin/e2e.test bin/sctp-agent bin/agent-image bin/testbed
+.PHONY: help e2e faults test test-kernel lint generate clean-cluster image testbed-up testbed-down testbed-status bin/e2e.test bin/sctp-agent bin/agent-image bin/testbed bin/faults
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_\/.-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +31,7 @@ help: ## print the targets
 	@echo "  MODULE=never|present|daemonset|auto    how SCTP comes to the nodes (never on a named cluster)"
 	@echo "  ARGS='--patience=2m'        more flags, see bin/e2e.test --help"
 	@echo "  NODES=2|3 FAMILY=dual|ipv4|ipv6 PROXY=nftables|iptables|ipvs KEEP=yes|no   the embedded cluster"
+	@echo "  OUT=yes|no                  with or without a machine outside of the embedded cluster"
 
 e2e: ## run the suite: on the embedded cluster, or on KUBECONFIG=path
 ifdef NAMED
@@ -41,10 +43,18 @@ else
 	@scripts/e2e-on-testbed
 endif
 
+faults: testbed-up bin/e2e.test bin/sctp-agent bin/agent-image bin/faults ## break the embedded cluster in known ways: FAULTS=B13,D3 (all without)
+	@bin/faults --only=$(FAULTS) _artifacts/faults
+
 test: lint ## hermetic tests, lint and generated lists; needs no cluster
-	go test ./framework/... ./manifests/... ./fixtures/...
+	go test ./ci/... ./framework/... ./manifests/... ./fixtures/...
+	@go test -count=1 -run '^TestWhichBrowser$$' -v ./framework/report | grep report.html
 	@$(MAKE) --no-print-directory -s bin/e2e.test
 	bin/e2e.test --catalogue | diff -u e2e/CATALOGUE.md - || { echo "run make generate"; exit 1; }
+	@scripts/diff-lanes
+
+test-kernel: ## the agent's unit tests on a node of the embedded cluster, for hosts without SCTP
+	@scripts/test-kernel
 
 lint: ## golangci-lint, built from its Go module
 	go vet ./...
@@ -52,6 +62,8 @@ lint: ## golangci-lint, built from its Go module
 
 generate: bin/e2e.test ## write the lists that are made from the specs
 	bin/e2e.test --catalogue > e2e/CATALOGUE.md
+	rm -f ci/lanes/*.specs
+	bin/e2e.test --lanes=ci/lanes
 
 clean-cluster: bin/e2e.test ## remove what dead runs left (FORCE=yes: all runs)
 	@scripts/clean-cluster "$(NAMED)" $(if $(filter yes,$(FORCE)),--force)
@@ -61,7 +73,7 @@ image: bin/sctp-agent bin/agent-image ## pack the agent's image: PUSH=registry/n
 
 testbed-up: bin/testbed ## start the embedded cluster, or find it running
 	@scripts/install-host-packages
-	@bin/testbed up --nodes=$(NODES) --family=$(FAMILY) --proxy=$(PROXY)
+	@bin/testbed up --nodes=$(NODES) --family=$(FAMILY) --proxy=$(PROXY) --out=$(OUT)
 
 testbed-down: bin/testbed ## remove the embedded cluster; the cache stays
 	@bin/testbed down
@@ -81,3 +93,6 @@ bin/agent-image:
 
 bin/testbed:
 	go build $(STRIP) -o $@ ./fixtures/testbed
+
+bin/faults:
+	go build $(STRIP) -o $@ ./fixtures/faults
