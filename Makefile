@@ -38,12 +38,12 @@ ifdef NAMED
 	@$(MAKE) --no-print-directory -s bin/e2e.test
 	@scripts/e2e-on-cluster "$(NAMED)"
 else
+	@$(MAKE) --no-print-directory -s bin/e2e.test bin/sctp-agent bin/agent-image # first: running nodes take half of the processor
 	@$(MAKE) --no-print-directory -s testbed-up
-	@$(MAKE) --no-print-directory -s bin/e2e.test bin/sctp-agent bin/agent-image
 	@scripts/e2e-on-testbed
 endif
 
-faults: testbed-up bin/e2e.test bin/sctp-agent bin/agent-image bin/faults ## break the embedded cluster in known ways: FAULTS=B13,D3 (all without)
+faults: bin/e2e.test bin/sctp-agent bin/agent-image bin/faults testbed-up ## break the embedded cluster in known ways: FAULTS=B13,D3 (all without)
 	@bin/faults --only=$(FAULTS) _artifacts/faults
 
 test: lint ## hermetic tests, lint and generated lists; needs no cluster
