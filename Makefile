@@ -46,12 +46,13 @@ endif
 faults: bin/e2e.test bin/sctp-agent bin/agent-image bin/faults testbed-up ## break the embedded cluster in known ways: FAULTS=B13,D3 (all without)
 	@bin/faults --only=$(FAULTS) _artifacts/faults
 
-test: lint ## hermetic tests, lint and generated lists; needs no cluster
+test: lint ## hermetic tests, lint, generated lists, and a rehearsal of every spec; needs no cluster
 	go test ./ci/... ./framework/... ./manifests/... ./fixtures/...
 	@go test -count=1 -run '^TestWhichBrowser$$' -v ./framework/report | grep report.html
 	@$(MAKE) --no-print-directory -s bin/e2e.test
 	bin/e2e.test --catalogue | diff -u e2e/CATALOGUE.md - || { echo "run make generate"; exit 1; }
 	@scripts/diff-lanes
+	@for bed in 1 2 3 2-ipv4 2-ipv6; do bin/e2e.test --rehearse=$$bed || exit 1; done
 
 test-kernel: ## the agent's unit tests on a node of the embedded cluster, for hosts without SCTP
 	@scripts/test-kernel

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ func chapter(text string, body func()) bool {
 // not allowed, and says why.
 func skipUnmet() {
 	c, _ := spec.Of(ginkgo.CurrentSpecReport().Labels())
-	if why := here.unmet(c); why != "" {
+	if why := cmp.Or(here.unmet(c), unrehearsed(c)); why != "" {
 		ginkgo.Skip(why)
 	}
 }
@@ -36,7 +37,7 @@ func skipUnmet() {
 // dumpFailed writes events and pods of the run to run.log while they still are as the
 // failed spec left them.
 func dumpFailed(ctx ginkgo.SpecContext) {
-	if !ginkgo.CurrentSpecReport().Failed() || ctx.Err() != nil {
+	if !ginkgo.CurrentSpecReport().Failed() || ctx.Err() != nil || here.rehearsal != "" {
 		return
 	}
 	for _, ns := range here.run.Namespaces() {
@@ -49,6 +50,9 @@ func tell(r ginkgo.SpecReport) {
 	result, ok := report.Of(r)
 	if !ok || here.out == nil {
 		return // left out by a filter, or a dry run
+	}
+	if here.rehearsal != "" && !result.Bad() {
+		return
 	}
 	result = result.Knowing(here.limits)
 	here.say("%-14s %s %-80s %5.1fs", result.Verdict, result.ID, result.Text, result.Seconds)
@@ -67,6 +71,11 @@ func tell(r ginkgo.SpecReport) {
 var _ = ginkgo.ReportAfterSuite("results", func(r ginkgo.Report) {
 	if here.run == nil {
 		return // a dry run
+	}
+	if here.rehearsal != "" {
+		made := report.New(here.run.ID, r, report.Environment{}, "")
+		here.report = &made
+		return
 	}
 	made := report.New(here.run.ID, r, here.environment(), here.reproduce()).Knowing(here.limits)
 	made.Focus = here.focus

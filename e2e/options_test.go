@@ -34,6 +34,7 @@ type options struct {
 	patience  time.Duration
 	catalogue bool
 	lanes     string
+	rehearsal string
 	clean     bool
 	force     bool
 }
@@ -60,6 +61,7 @@ func (o *options) register(f *flag.FlagSet) {
 	f.DurationVar(&o.patience, "patience", time.Minute, "how long the cluster may take to do what a spec asks of it")
 	f.BoolVar(&o.catalogue, "catalogue", false, "print the catalogue of all specs and exit")
 	f.StringVar(&o.lanes, "lanes", "", "write what each lane of ci/lanes selects into this folder and exit")
+	f.StringVar(&o.rehearsal, "rehearse", "", "run the specs on a cluster that is made up, to find what is wrong with their words, files and tables: its number of nodes, 1 to 3, or 2-ipv4 or 2-ipv6; a run does so first by itself")
 	f.BoolVar(&o.clean, "clean", false, "remove what dead runs left on the cluster and exit")
 	f.BoolVar(&o.force, "force", false, "with --clean: remove what living runs have, too")
 }

@@ -108,6 +108,8 @@ func (s *suite) main(ctx context.Context, m *testing.M) (int, error) {
 		return exitFailed, fmt.Errorf("no spec matches: nothing was run (--focus=%q, label filter %q)", s.focus, s.config.LabelFilter)
 	case s.config.DryRun:
 		return m.Run(), nil
+	case s.rehearsal != "":
+		return s.rehearse(ctx, m, selected)
 	}
 	return s.judge(ctx, m, selected)
 }
@@ -139,6 +141,9 @@ func (s *suite) judge(ctx context.Context, m *testing.M, selected int) (int, err
 		return exitBadInput, errors.New("no image is named: pass --agent-image=REF, which all nodes can pull")
 	}
 	if err := s.connect(ctx); err != nil {
+		return exitBadInput, err
+	}
+	if err := s.rehearseFirst(ctx); err != nil {
 		return exitBadInput, err
 	}
 	folder, err := s.folder(start)
@@ -216,13 +221,8 @@ func (s *suite) openLog(log io.Writer) {
 
 // prepare makes the fleet and brings SCTP to the nodes, side by side.
 func (s *suite) prepare(ctx context.Context, folder string) error {
-	if left, err := s.cluster.Abandoned(ctx, false); err != nil {
+	if err := s.bury(ctx); err != nil {
 		return err
-	} else if len(left) > 0 {
-		s.say("removing what dead runs left: %s", strings.Join(left, ", "))
-		if err := s.cluster.DeleteNamespaces(ctx, left, 2*time.Minute); err != nil {
-			return err
-		}
 	}
 	seed := s.config.RandomSeed
 	id := fmt.Sprintf("%05x", rand.Uint32()&0xfffff)
@@ -252,6 +252,21 @@ func (s *suite) prepare(ctx context.Context, folder string) error {
 	return s.modules.finish(ctx, s, loading)
 }
 
+// bury removes what dead runs left. By their leases they look dead; but clocks differ, so
+// they must also be silent while we watch.
+func (s *suite) bury(ctx context.Context) error {
+	left, err := s.cluster.Abandoned(ctx, false)
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	s.say("watching for %v whether these are left by dead runs: %s", cluster.SilentFor, strings.Join(left, ", "))
+	if left, err = s.cluster.Silent(ctx, left); err != nil || len(left) == 0 {
+		return err
+	}
+	s.say("removing %s", strings.Join(left, ", "))
+	return s.cluster.DeleteNamespaces(ctx, left, 2*time.Minute)
+}
+
 // stop removes the run from the cluster, with a context of its own: an interrupt must
 // not keep it from that.
 func (s *suite) stop(ctx context.Context) error {
@@ -277,7 +292,7 @@ func (s *suite) cleanCluster(ctx context.Context) (int, error) {
 	left, err := s.cluster.Abandoned(ctx, true)
 	if err == nil && !s.force && len(left) > 0 {
 		s.say("watching for %v whether runs are alive", cluster.SilentFor)
-		left, err = s.cluster.Silent(ctx)
+		left, err = s.cluster.Silent(ctx, left)
 	}
 	if err != nil {
 		return exitBadInput, err

@@ -13,19 +13,23 @@ import (
 )
 
 // Text writes packets of all captures as lines, by their time in seconds since the first.
-// It sets clocks of nodes that differ by packets that went between them. At the end it says
-// by how much they do, and which captures are not whole.
+// It sets clocks of nodes that differ by packets that went between them, and keeps the
+// packets of a node in their order where its clock was set back meanwhile. At the end it
+// says by how much clocks differ, and which captures are not whole.
 func Text(w io.Writer, captures []Capture) error {
 	var all []Packet
 	var notes []string
 	clocks := offsets(captures)
 	for _, c := range captures {
 		ahead := clocks[c.Node]
-		for _, p := range c.Packets {
+		for i, p := range c.Packets {
+			if i > 0 {
+				ahead -= stepBack(c.Packets[i-1].At, p.At)
+			}
 			p.At = p.At.Add(-ahead)
 			all = append(all, p)
 		}
-		if ahead.Abs() >= time.Millisecond {
+		if ahead := clocks[c.Node]; ahead.Abs() >= time.Millisecond {
 			notes = append(notes, fmt.Sprintf("times of node %s are corrected by %v", c.Node, -ahead.Round(time.Microsecond)))
 		}
 		if said := c.shortcoming(); said != "" {
@@ -44,6 +48,16 @@ func Text(w io.Writer, captures []Capture) error {
 		return fmt.Errorf("writing captures as text: %w", err)
 	}
 	return nil
+}
+
+// stepBack is how far a clock was set back between two packets that were captured one after
+// the other, 0 if it was not. A little is no step: packets are stamped when they come and
+// captured where they pass.
+func stepBack(before, after time.Time) time.Duration {
+	if back := before.Sub(after); back > time.Second {
+		return back
+	}
+	return 0
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.6f", d.Seconds()) }

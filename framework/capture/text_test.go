@@ -1,6 +1,8 @@
 package capture
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +101,153 @@ the capture of node a was broken off
 `
 	if out.String() != want {
 		t.Errorf("written as\n%swant\n%s", out.String(), want)
+	}
+}
+
+// A clock that is set back while it captures turns no packets around.
+func TestTextOfAClockThatSteps(t *testing.T) {
+	w := watch(t, "a")
+	w.see("a", wire.LinkPod, In, initOf(client, server))
+	w.see("a", wire.LinkPod, Out, initAckOf(server, client))
+	w.see("a", wire.LinkPod, In, sctp(client, server, tagS, raw(chunkCookieEcho, 0, nil)))
+	w.captures[0].Packets[1].At = start.Add(-time.Hour)
+	w.captures[0].Packets[2].At = start.Add(-time.Hour + time.Millisecond)
+	var out strings.Builder
+	if err := Text(&out, w.captures); err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for line := range strings.Lines(out.String()) {
+		f := strings.Fields(line)
+		order = append(order, f[0]+" "+f[10])
+	}
+	if got := strings.Join(order, ", "); got != "0.000000 INIT, 0.000000 INIT-ACK, 0.001000 COOKIE-ECHO" {
+		t.Errorf("the order is %s\n%s", got, out.String())
+	}
+}
+
+// However little was captured of a packet, it is told as far as it is there.
+func TestEveryBeginningOfAPacket(t *testing.T) {
+	packets := map[string][]byte{
+		"INIT":        initOf(client, service),
+		"INIT over 6": initOf(client6, server6),
+		"data":        sctp(client, server, tagS, raw(chunkData, 3, append(words(77, 1<<16|2, 46), 1, 2, 3)), raw(chunkSack, 0, words(77, 1000, 1<<16|2))),
+		"abort":       sctp(server, client, tagC, raw(chunkAbort, 0, append(raw(0, 12, []byte("bye")), raw(0, 99, nil)...))),
+		"icmp":        about(server.Addr(), client.Addr(), 3, 4, 1400, initOf(client, server)),
+		"icmp6":       about(server6.Addr(), client6.Addr(), 2, 0, 1280, initOf(client6, server6)),
+	}
+	for name, whole := range packets {
+		full := Packet{Data: whole, Length: len(whole)}.Text()
+		for n := range len(whole) {
+			part := Packet{Data: whole[:n], Length: len(whole)}
+			got := part.Text()
+			if got == "" || strings.Contains(got, "%!") || n < 20 && got != fmt.Sprintf("no IP packet, %d bytes", len(whole)) {
+				t.Errorf("%d bytes of %s: %s", n, name, got)
+			}
+			if got == full && !strings.HasPrefix(name, "icmp") {
+				t.Errorf("%d bytes of %s are told like all of it: %s", n, name, got)
+			}
+			if strings.Contains(got, "bad checksum") {
+				t.Errorf("%d bytes of %s: a checksum of what is not all there: %s", n, name, got)
+			}
+		}
+	}
+}
+
+// Any bit that is turned on the way makes the checksum wrong.
+func TestEveryBitIsSummed(t *testing.T) {
+	whole := sctp(client, server, tagS, raw(chunkData, 3, append(words(77, 1<<16|2, 46), 1, 2, 3)))
+	for i := 20; i < len(whole); i++ {
+		for bit := range 8 {
+			turned := append([]byte{}, whole...)
+			turned[i] ^= 1 << bit
+			d, ok := parseIP(turned)
+			if !ok {
+				t.Fatal("no IP packet any more")
+			}
+			if s, ok := parseSCTP(d); ok && s.sum != sumWrong {
+				t.Errorf("bit %d of byte %d: the sum is %d", bit, i, s.sum)
+			}
+		}
+	}
+	d, _ := parseIP(whole)
+	if s, _ := parseSCTP(d); s.sum != sumRight {
+		t.Errorf("untouched, the sum is %d", s.sum)
+	}
+}
+
+// What ICMP says is told in words, and in numbers where there are none.
+func TestReasons(t *testing.T) {
+	four := map[[2]byte]string{
+		{3, 0}: "network unreachable", {3, 1}: "host unreachable", {3, 2}: "protocol unreachable", {3, 3}: "port unreachable",
+		{3, 4}: "fragmentation needed, mtu 1400", {3, 9}: "network administratively prohibited", {3, 10}: "host administratively prohibited",
+		{3, 13}: "administratively prohibited", {3, 7}: "type 3 code 7", {11, 0}: "time exceeded", {12, 0}: "parameter problem", {5, 1}: "type 5 code 1",
+	}
+	for said, want := range four {
+		if got := (icmp{kind: said[0], code: said[1], field: 1400}).reason(); got != "icmp "+want {
+			t.Errorf("%v is %q, want %q", said, got, want)
+		}
+	}
+	six := map[[2]byte]string{
+		{1, 0}: "no route", {1, 1}: "administratively prohibited", {1, 2}: "beyond the scope of the source", {1, 3}: "address unreachable",
+		{1, 4}: "port unreachable", {1, 5}: "source address failed a policy", {1, 6}: "route rejected", {1, 9}: "type 1 code 9",
+		{2, 0}: "packet too big, mtu 1400", {3, 0}: "time exceeded", {4, 0}: "erroneous header", {4, 1}: "unrecognised next header",
+		{4, 2}: "unrecognised option", {4, 3}: "type 4 code 3", {100, 0}: "type 100 code 0",
+	}
+	for said, want := range six {
+		if got := (icmp{v6: true, kind: said[0], code: said[1], field: 1400}).reason(); got != "icmp6 "+want {
+			t.Errorf("%v over IPv6 is %q, want %q", said, got, want)
+		}
+	}
+}
+
+// Where a packet was seen is told by the kind of interface and the way it went.
+func TestHops(t *testing.T) {
+	for _, tt := range []struct {
+		kind wire.LinkKind
+		way  Way
+		want Side // "" is nowhere
+	}{
+		{wire.LinkPod, In, FromPod}, {wire.LinkPod, Out, ToPod},
+		{wire.LinkWire, In, FromWire}, {wire.LinkWire, Out, ToWire},
+		{wire.LinkTunnel, In, FromWire}, {wire.LinkTunnel, Out, ToWire},
+		{wire.LinkBridge, In, ""}, {wire.LinkBridge, Out, ""}, {wire.LinkLoopback, Out, ""}, {wire.LinkOther, In, ""},
+	} {
+		want := Hop{}
+		if tt.want != "" {
+			want = Hop{"a", tt.want}
+		}
+		if got := (Packet{Node: "a", Kind: tt.kind, Way: tt.way}).hop(); got != want {
+			t.Errorf("%s %s is %v, want %v", tt.kind, tt.way, got, want)
+		}
+	}
+}
+
+// A packet passes the nodes in order, and hosts have no hop of a pod.
+func TestCourses(t *testing.T) {
+	watched := []Capture{{Node: "a"}, {Node: "b"}, {Node: "c"}}
+	for _, tt := range []struct {
+		name  string
+		probe Probe
+		there []Hop
+	}{
+		{"between pods", direct, []Hop{aFromPod, aToWire, bFromWire, bToPod}},
+		{"on one node", sameNode, []Hop{aFromPod, aToPod}},
+		{"by another node", toNode, []Hop{aFromPod, aToWire, bFromWire, bToWire, cFromWire, cToPod}},
+		{"by the client's own node", Probe{ClientNode: "a", Via: "a", ServerNode: "b"}, []Hop{aFromPod, aToWire, bFromWire, bToPod}},
+		{"from a host", Probe{ClientNode: "a", ServerNode: "b", ClientOnHost: true}, []Hop{aToWire, bFromWire, bToPod}},
+		{"to a host", Probe{ClientNode: "a", ServerNode: "b", ServerOnHost: true}, []Hop{aFromPod, aToWire, bFromWire}},
+	} {
+		there, back := tt.probe.courses(watched)
+		if !slices.Equal(there.hops, tt.there) {
+			t.Errorf("%s: there by %v, want %v", tt.name, there.hops, tt.there)
+		}
+		if len(back.hops) != len(there.hops) || len(back.hops) > 0 && tt.probe.ServerOnHost != (back.hops[0].Side != FromPod) {
+			t.Errorf("%s: back by %v", tt.name, back.hops)
+		}
+	}
+	if there, _ := direct.courses(watched[1:]); !slices.Equal(there.hops, []Hop{bFromWire, bToPod}) {
+		t.Errorf("with one node watched: %v", there.hops)
 	}
 }
 

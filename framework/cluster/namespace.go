@@ -71,8 +71,8 @@ func (c *Cluster) KeepAlive(ctx context.Context, namespaces func() []string) {
 	}
 }
 
-// Abandoned lists the namespaces of runs whose lease has expired or is missing; with
-// force, those of all runs.
+// Abandoned lists the namespaces of runs whose lease has expired, by the clocks of those
+// who renew and of this machine, or is missing; with force, those of all runs.
 func (c *Cluster) Abandoned(ctx context.Context, force bool) ([]string, error) {
 	list, err := c.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: RunLabel})
 	if err != nil {
@@ -111,10 +111,11 @@ func (c *Cluster) alive(ctx context.Context, ns corev1.Namespace) (bool, error) 
 // SilentFor is how long Silent watches: twice as long as a living run takes to renew.
 const SilentFor = leaseTerm / 2
 
-// Silent watches the leases of all runs for SilentFor and lists the namespaces of those
-// that were not renewed. Unlike Abandoned it finds a run that died just now, and trusts no clock.
-func (c *Cluster) Silent(ctx context.Context) ([]string, error) {
-	before, err := c.renewals(ctx)
+// Silent watches the leases of some namespaces for SilentFor and lists those that were not
+// renewed. Unlike Abandoned it finds a run that died just now, and trusts no clock: whoever
+// renewed a lease may have another one than we.
+func (c *Cluster) Silent(ctx context.Context, namespaces []string) ([]string, error) {
+	before, err := c.renewals(ctx, namespaces)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +126,7 @@ func (c *Cluster) Silent(ctx context.Context) ([]string, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	after, err := c.renewals(ctx)
+	after, err := c.renewals(ctx, namespaces)
 	if err != nil {
 		return nil, err
 	}
@@ -139,14 +140,10 @@ func (c *Cluster) Silent(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// renewals are the versions of the runs' leases by namespace.
-func (c *Cluster) renewals(ctx context.Context) (map[string]string, error) {
-	all, err := c.Abandoned(ctx, true)
-	if err != nil {
-		return nil, err
-	}
+// renewals are the versions of leases by namespace.
+func (c *Cluster) renewals(ctx context.Context, namespaces []string) (map[string]string, error) {
 	out := map[string]string{}
-	for _, ns := range all {
+	for _, ns := range namespaces {
 		lease, err := c.Client.CoordinationV1().Leases(ns).Get(ctx, leaseName, metav1.GetOptions{})
 		if err != nil && !apierrors.IsNotFound(err) {
 			return nil, fmt.Errorf("lease of namespace %s: %w", ns, err)

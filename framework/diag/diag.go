@@ -87,9 +87,11 @@ func Explain(symptoms []Symptom) []reach.Cause {
 	return out
 }
 
-// classify returns the first row whose conditions all hold.
-func classify(s Symptom) row {
-	known := facts(s)
+// classify returns the row of a symptom.
+func classify(s Symptom) row { return fit(facts(s)) }
+
+// fit returns the first row whose conditions all hold.
+func fit(known map[fact]bool) row {
 	for _, r := range table {
 		if !slices.ContainsFunc(r.when, func(c condition) bool { holds, asked := known[c.fact]; return !asked || holds != c.holds }) {
 			return r

@@ -2,6 +2,8 @@ package diag
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -73,6 +75,8 @@ func through(k Kind, node string) change {
 }
 
 func denied(s *Symptom)    { s.Want = reach.Denied }
+func refusal(s *Symptom)   { s.Want = reach.Word(reach.Refused) }
+func byClock(s *Symptom)   { s.Again.Evidence.Seen.Ender = wire.EndedByClock }
 func policy(s *Symptom)    { s.Policies = []string{"policy/deny-ingress.yaml"} }
 func tcp(s *Symptom)       { t := answeredBy(server); s.TCP = &t }
 func tcpDead(s *Symptom)   { t := ended("connect", "ETIMEDOUT"); s.TCP = &t }
@@ -101,13 +105,22 @@ type example struct {
 
 var cases = []example{
 	{"the agent is gone", symptom(func(s *Symptom) { s.Again.Evidence.Seen = nil }), "not-asked", "the suite could not ask"},
+	{"an interrupted connect, which is ours", symptom(again(ended("connect", "EALREADY"))), "not-asked", "the suite could not ask"},
+	{"a connect that was there already", symptom(again(ended("connect", "EISCONN"))), "not-asked", "the suite could not ask"},
+	{"a refusal that the clock ended", symptom(again(ended("connect", "ECONNREFUSED")), byClock), "not-asked", "the suite could not ask"},
+	{"no memory for a socket", symptom(again(ended("socket", "ENOBUFS"))), "no-memory", "the kernel of node a has no memory for an association"},
+	{"no memory for an association", symptom(again(ended("connect", "ENOMEM")), tcp), "no-memory", "the kernel of node a has no memory for an association"},
+	{"no module at the client, of type seqpacket", symptom(again(ended("socket", "ESOCKTNOSUPPORT"))), "no-sctp-on-client-node", "SCTP is not available on node a"},
+	{"no module at the client, behind a Service", symptom(again(ended("socket", "EPROTONOSUPPORT")), through(ClusterIP, "a"), tcp), "no-sctp-on-client-node", "SCTP is not available on node a"},
+	{"no capability at the client", symptom(again(ended("socket", "EPERM"))), "sctp-forbidden", "a security policy of node a forbids SCTP sockets"},
 	{"no module at the client", symptom(again(ended("socket", "EPROTONOSUPPORT"))), "no-sctp-on-client-node", "SCTP is not available on node a"},
 	{"no permission at the client", symptom(again(ended("socket", "EACCES"))), "sctp-forbidden", "a security policy of node a forbids SCTP sockets"},
 	{"no module at the server", symptom(again(ended("connect", "ENOPROTOOPT"))), "no-sctp-on-server-node", "the host that answered on node b has no SCTP"},
 	{"a policy that TCP heeds", symptom(answered, denied, policy, tcpDead), "policy-ignores-sctp", "node b denies TCP and lets SCTP pass"},
 	{"a policy that nobody heeds", symptom(answered, denied, policy, tcp), "policy-not-enforced", "nobody enforces the policy for servers on node b"},
 	{"a policy, and TCP was not asked", symptom(answered, denied, policy), "policy-not-enforced", "nobody enforces the policy"},
-	{"a port that should be closed", symptom(answered, denied), "answered-without-server", "something answers where nothing should"},
+	{"a policy that says refused, and nobody heeds", symptom(answered, refusal, policy, tcp), "policy-not-enforced", "nobody enforces the policy"},
+	{"a port that should be closed", symptom(answered, denied), "answered-without-server", "something answers at x/server:80 on node b where nothing should"},
 	{"another pod", symptom(again(answeredBy(other)), through(ClusterIP, "a")), "wrong-backend", "the service proxy of node a sends SCTP to a pod that is not behind the address"},
 	{"a changed message", symptom(answered, func(s *Symptom) { s.Again.Evidence.Records = nil }), "message-damaged", "messages change on the way (node a to node b)"},
 	{"a damaged greeting, which names nobody", symptom(again(damaged())), "message-damaged", "messages change on the way (node a to node b)"},
@@ -117,18 +130,28 @@ var cases = []example{
 	{"bad checksums back", symptom(heardOf, spoke, client(wire.InSCTPPacks, 6), client(wire.ChecksumErrors, 6)), "bad-checksum", "packets from node b come to other nodes with a bad SCTP checksum"},
 	{"big messages", symptom(again(ended("echo", "ETIMEDOUT")), func(s *Symptom) { s.Passed, s.Lost = []int{1, 1000}, []int{1300, 1400} }), "size-black-hole", "single messages of 1000 bytes pass and those of 1300 do not"},
 	{"any message", symptom(again(ended("echo", "ETIMEDOUT"))), "data-lost", "associations come up and their DATA or SACK chunks are lost"},
+	{"any size, and some were tried", symptom(again(ended("echo", "ETIMEDOUT")), func(s *Symptom) { s.Lost = []int{1, 1000, 1400} }), "data-lost", "their DATA or SACK chunks are lost"},
+	{"sizes without a threshold", symptom(again(ended("echo", "ETIMEDOUT")), func(s *Symptom) { s.Passed, s.Lost = []int{1, 1400}, []int{1000} }), "data-lost", "their DATA or SACK chunks are lost"},
+	{"reset after the handshake", symptom(again(ended("send", "ECONNRESET")), heardOf, spoke), "data-lost", "associations come up"},
+	{"unreachable after the handshake", symptom(again(ended("echo", "EHOSTUNREACH"))), "data-lost", "associations come up"},
 	{"a wrong port of the pod", symptom(aborted, heardOf, atServer(wire.OutOfBlues, 1), through(ClusterIP, "a")), "service-wrong-port", "the service proxy of node a leads to a port of the pod where nobody listens"},
-	{"a closed port", symptom(aborted, heardOf, atServer(wire.OutOfBlues, 1)), "port-closed", "nobody listens on that port"},
-	{"no room for more", symptom(aborted, heardOf), "accept-queue-full", "refuses the association although somebody listens"},
+	{"a closed port", symptom(aborted, heardOf, atServer(wire.OutOfBlues, 1)), "port-closed", "the pod of x/server:80 on node b is reached, and nobody listens on that port"},
+	{"no room for more", symptom(aborted, heardOf), "accept-queue-full", "the host of x/server:80 on node b refuses associations although somebody listens"},
 	{"the node answers", symptom(aborted, client(wire.InSCTPPacks, 1), through(NodePort, "b")), "service-node-answers", "node b refuses the association by itself"},
 	{"somebody refuses", symptom(aborted, client(wire.InSCTPPacks, 1)), "refused-on-the-way", "somebody on the way refuses SCTP"},
 	{"no endpoints", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct), "service-rejects", "the service proxy of node a rejects SCTP"},
 	{"a packet filter that rejects", symptom(client("Icmp6InDestUnreachs", 6)), "rejected-by-icmp", "rejects SCTP with ICMP"},
 	{"replies from another address", symptom(heardOf, spoke, client(wire.InSCTPPacks, 6), client(wire.OutOfBlues, 6), through(ClusterIP, "a")), "reply-from-elsewhere", "node a does not translate them back"},
+	{"bad checksums before all else", symptom(heardOf, atServer(wire.ChecksumErrors, 6), tcp, direct, through(ClusterIP, "a")), "bad-checksum", "packets from node a come to other nodes"},
+	{"replies to the pod's own address", symptom(heardOf, spoke, client(wire.InSCTPPacks, 6), client(wire.OutOfBlues, 6)), "reply-from-elsewhere", "replies come from an address that the client did not ask"},
 	{"cookies", symptom(heardOf, spoke, client(wire.InSCTPPacks, 1), client(wire.T1CookieExpireds, 6)), "cookie-lost", "the COOKIE-ECHO after it is lost"},
 	{"the way back", symptom(heardOf, spoke, tcp), "reply-lost", "SCTP reaches the server and its replies are lost (node a to node b)"},
 	{"everything, through a Service", symptom(through(ClusterIP, "a"), tcpDead, udpDead, directNot), "network-down", "not SCTP's fault"},
 	{"everything, to a pod", symptom(tcpDead, udpDead), "network-down", "not SCTP's fault"},
+	{"everything but UDP", symptom(tcpDead, func(s *Symptom) { u := answeredBy(server); s.UDP = &u }), "unexplained", "no known cause"},
+	{"the pod and nothing through its Service", symptom(through(ClusterIP, "a"), tcpDead, udpDead, direct), "service-down", "TCP as little as SCTP"},
+	{"protocol 132, through a Service", symptom(through(ClusterIP, "a"), tcp, directNot), "sctp-dropped", "SCTP is dropped before it reaches the server, TCP is not"},
+	{"a load balancer without a rule", symptom(through(LoadBalancer, "b"), tcp, direct), "service-no-rule", "the service proxy of node b has no working rule for SCTP"},
 	{"a Service without a rule", symptom(through(NodePort, "b"), tcp, direct), "service-no-rule", "the service proxy of node b has no working rule for SCTP (the pod's address and the TCP twin work)"},
 	{"a Service for nobody", symptom(through(ClusterIP, "a"), tcpDead, direct), "service-down", "TCP as little as SCTP"},
 	{"protocol 132", symptom(tcp), "sctp-dropped", "SCTP is dropped before it reaches the server, TCP is not (node a to node b)"},
@@ -155,6 +178,130 @@ func TestEveryRowIsReached(t *testing.T) {
 		if !slices.ContainsFunc(cases, func(c example) bool { return reflect.DeepEqual(classify(c.symptom).when, r.when) }) {
 			t.Errorf("row %d, %s, explains no case", i, r.class)
 		}
+	}
+}
+
+// certain is a set of facts that a row's conditions describe, and nothing else.
+func certain(r row) map[fact]bool {
+	known := map[fact]bool{}
+	for _, c := range r.when {
+		known[c.fact] = c.holds
+	}
+	return known
+}
+
+// A row that says more than one further up is never reached: then the table is in the wrong
+// order. Nothing but the row's own facts is known here.
+func TestRowsDoNotShadowEachOther(t *testing.T) {
+	for i, r := range table {
+		if got := fit(certain(r)); !reflect.DeepEqual(got.when, r.when) {
+			t.Errorf("row %d, %s, is shadowed by %s", i, r.class, got.class)
+		}
+	}
+}
+
+// Each condition counts: where it is known not to hold, or nobody knows, the row is not what
+// is said.
+func TestEveryConditionCounts(t *testing.T) {
+	for i, r := range table {
+		for _, c := range r.when {
+			known := certain(r)
+			known[c.fact] = !c.holds
+			if got := fit(known); reflect.DeepEqual(got.when, r.when) {
+				t.Errorf("row %d, %s, although not %q", i, r.class, c.fact)
+			}
+			delete(known, c.fact)
+			if got := fit(known); reflect.DeepEqual(got.when, r.when) {
+				t.Errorf("row %d, %s, although nobody knows whether %q", i, r.class, c.fact)
+			}
+		}
+	}
+}
+
+// What nobody asked about explains nothing.
+func TestNothingIsKnown(t *testing.T) {
+	if got := fit(map[fact]bool{}); got.class != "unexplained" {
+		t.Errorf("nothing known is %s", got.class)
+	}
+}
+
+// A person is sent somewhere: every sentence names a node, every line of facts the path, its
+// family and the packets of both ends, and there is always a place to look at next.
+func TestEverySentenceLeadsSomewhere(t *testing.T) {
+	for _, c := range cases {
+		cause := Explain([]Symptom{c.symptom})[0]
+		if c.class != "not-asked" && !strings.Contains(cause.Sentence, "node") {
+			t.Errorf("%s: %q names no node", c.name, cause.Sentence)
+		}
+		for _, want := range []string{
+			c.symptom.Client + " on " + c.symptom.ClientNode, c.symptom.Server, c.symptom.Address, "(" + string(c.symptom.Family) + ")",
+			"client sent ", "server received ",
+		} {
+			if !strings.Contains(cause.Facts[0], want) {
+				t.Errorf("%s: the facts do not tell of %q: %s", c.name, want, cause.Facts[0])
+			}
+		}
+		if strings.HasSuffix(cause.Look, ".") || strings.Contains(cause.Look, "\n") {
+			t.Errorf("%s: look at %q, which stands in a line of its own", c.name, cause.Look)
+		}
+	}
+}
+
+// All that can be said, as it is said: testdata/causes.txt is for people to read, too.
+func TestGoldenSentences(t *testing.T) {
+	var b strings.Builder
+	for _, c := range cases {
+		for _, cause := range Explain([]Symptom{c.symptom}) {
+			fmt.Fprintf(&b, "%s\n  %s: %s\n    %s\n    look at: %s\n", c.name, cause.Class, cause.Sentence, cause.Facts[0], cause.Look)
+		}
+	}
+	const file = "testdata/causes.txt"
+	if os.Getenv("UPDATE") != "" {
+		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil || b.String() != string(want) {
+		t.Errorf("%v: said is\n%s\nUPDATE=yes go test writes %s", err, b.String(), file)
+	}
+}
+
+// Several of one kind are told of in one sentence, which agrees with their number.
+func TestSentencesForSeveral(t *testing.T) {
+	for _, c := range cases {
+		elsewhere := c.symptom
+		elsewhere.ClientNode, elsewhere.Node, elsewhere.ServerNode, elsewhere.Server = "c", "d", "d", "x/other:80"
+		causes := Explain([]Symptom{c.symptom, elsewhere})
+		if len(causes) != 1 || len(causes[0].Facts) != 2 || strings.Contains(causes[0].Sentence+causes[0].Look, "%!") {
+			t.Errorf("%s: %+v", c.name, causes)
+			continue
+		}
+		one := Explain([]Symptom{c.symptom})[0].Sentence
+		if c.class != "not-asked" && causes[0].Sentence == one {
+			t.Errorf("%s: said of two is %q", c.name, one)
+		}
+	}
+}
+
+// The size from which messages are lost is told of each kind of path.
+func TestSizes(t *testing.T) {
+	s := symptom(again(ended("echo", "ETIMEDOUT")), func(s *Symptom) { s.Passed, s.Lost = []int{1, 500, 1000}, []int{1100, 1200} })
+	want := "single messages of 1000 bytes pass and those of 1100 do not: packets above a size are lost without a word (node a to node b)"
+	if got := Explain([]Symptom{s})[0].Sentence; got != want {
+		t.Errorf("said is %q, want %q", got, want)
+	}
+	if got := s.Facts(); !strings.Contains(got, "single messages of [1 500 1000] bytes pass, of [1100 1200] do not") {
+		t.Errorf("facts are %s", got)
+	}
+}
+
+// What could not be asked, and how far packets came, stands beside the facts.
+func TestTroubleAndTrailAreTold(t *testing.T) {
+	s := symptom(tcp)
+	s.Trail, s.Trouble = "INIT left the client pod and node a, never reached node b", []string{"no UDP twin: forbidden"}
+	if got := s.Facts(); !strings.HasSuffix(got, "; TCP: answered in 2.3ms; INIT left the client pod and node a, never reached node b; no UDP twin: forbidden") {
+		t.Errorf("facts are %s", got)
 	}
 }
 

@@ -40,6 +40,7 @@ const (
 	tcpAnswers    fact = "the TCP twin answers"
 	twinsDead     fact = "neither TCP nor UDP is answered"
 	smallPass     fact = "small messages pass and big ones do not"
+	noMemory      fact = "the client's kernel had no memory"
 	harnessFails  fact = "the suite could not ask"
 )
 
@@ -56,17 +57,13 @@ func no(f fact) condition  { return condition{f, false} }
 func facts(s Symptom) map[fact]bool {
 	f := reach.Judge(s.Again.Evidence)
 	seen := s.Again.Evidence.Seen
-	errno := ""
-	if seen != nil {
-		errno = seen.Errno
-	}
 	client, server := s.Again.Client, s.Again.Server
 	out := map[fact]bool{
 		wantsAnswer:   !s.Want.Denies(),
 		underPolicy:   len(s.Policies) > 0,
 		translated:    s.Kind != Pod,
-		noSocket:      f.Outcome == reach.Unsupported && f.Stage == wire.StageSocket && !forbidden(errno),
-		noPermission:  f.Outcome == reach.Unsupported && f.Stage == wire.StageSocket && forbidden(errno),
+		noSocket:      f.Outcome == reach.Unsupported && f.Stage == wire.StageSocket && !forbidden(f.Errno),
+		noPermission:  f.Outcome == reach.Unsupported && f.Stage == wire.StageSocket && forbidden(f.Errno),
 		noProtocol:    f.Outcome == reach.Unsupported && f.Stage != wire.StageSocket,
 		answers:       f.Outcome == reach.Answered,
 		flawed:        len(f.Flaws) > 0,
@@ -74,12 +71,13 @@ func facts(s Symptom) map[fact]bool {
 		silent:        f.Outcome == reach.Silent && f.Connecting,
 		refused:       f.Outcome == reach.Refused && f.Connecting,
 		connectedOnce: f.Outcome != reach.Answered && f.Outcome != reach.Broken && f.Outcome != reach.Unsupported && !f.Connecting,
+		noMemory:      Scarce(f),
 		harnessFails:  f.Outcome == reach.Broken,
 		clientHeard:   client[wire.InSCTPPacks] > 0,
 		clientBadSums: client[wire.ChecksumErrors] > 0,
 		clientStray:   client[wire.OutOfBlues] > 0,
 		cookieLost:    client[wire.T1CookieExpireds] > 0,
-		rejected:      client["IcmpInDestUnreachs"]+client["Icmp6InDestUnreachs"] > 0,
+		rejected:      client[wire.Unreachables]+client[wire.Unreachables6] > 0,
 	}
 	if server != nil {
 		out[serverHeard] = server[wire.InSCTPPacks] > 0
@@ -102,6 +100,12 @@ func facts(s Symptom) map[fact]bool {
 
 // forbidden says whether socket(2) was refused by a security policy.
 func forbidden(errno string) bool { return errno == "EACCES" || errno == "EPERM" }
+
+// Scarce says whether the client's kernel ran out of memory: that is no answer of the
+// network's, and yet the node's fault and not ours.
+func Scarce(f reach.Finding) bool {
+	return f.Outcome == reach.Broken && (f.Errno == "ENOMEM" || f.Errno == "ENOBUFS")
+}
 
 // Facts is what the symptom rests on, in one line with its counters.
 func (s Symptom) Facts() string {
@@ -156,7 +160,7 @@ func heard(c wire.Counters) string {
 // extras are the counters that only trouble moves.
 func extras(c wire.Counters) string {
 	var out []string
-	for _, name := range []string{wire.ChecksumErrors, wire.OutOfBlues, wire.Aborteds, wire.T1CookieExpireds, "IcmpInDestUnreachs", "Icmp6InDestUnreachs"} {
+	for _, name := range []string{wire.ChecksumErrors, wire.OutOfBlues, wire.Aborteds, wire.T1CookieExpireds, wire.Unreachables, wire.Unreachables6} {
 		if c[name] > 0 {
 			out = append(out, fmt.Sprintf("%s +%d", name, c[name]))
 		}

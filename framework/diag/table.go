@@ -1,6 +1,7 @@
 package diag
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,12 @@ type row struct {
 }
 
 var table = []row{
+	{
+		"no-memory",
+		[]condition{yes(noMemory)},
+		each(clientNodes, "the kernel of node %s has no memory for an association", "the kernels of nodes %s have no memory for an association"),
+		each(clientNodes, "net.sctp.sctp_mem and the memory of node %s; a client that asks for 65535 streams needs more of it", "net.sctp.sctp_mem and the memory of nodes %s; a client that asks for 65535 streams needs more of it"),
+	},
 	{
 		"not-asked",
 		[]condition{yes(harnessFails)},
@@ -58,7 +65,7 @@ var table = []row{
 	{
 		"answered-without-server",
 		[]condition{no(wantsAnswer), yes(answers)},
-		fixed("something answers where nothing should"),
+		each(servers, "something answers at %s where nothing should", "something answers where nothing should: at %s"),
 		each(nodes, "who listens there on node %s", "who listens there on nodes %s"),
 	},
 	{
@@ -118,14 +125,14 @@ var table = []row{
 	{
 		"port-closed",
 		[]condition{yes(refused), yes(serverStray)},
-		fixed("the pod is reached, and nobody listens on that port"),
-		fixed("the server's port"),
+		each(servers, "the pod of %s is reached, and nobody listens on that port", "the pods of %s are reached, and nobody listens on those ports"),
+		fixed("on which port and address the server listens, and whether it has begun to"),
 	},
 	{
 		"accept-queue-full",
 		[]condition{yes(refused), yes(serverHeard)},
-		fixed("the server's host refuses the association although somebody listens"),
-		fixed("the listen backlog"),
+		each(servers, "the host of %s refuses associations although somebody listens", "the hosts of %s refuse associations although somebody listens"),
+		fixed("the listen backlog of the server, and whether it accepts what it gets"),
 	},
 	{
 		"service-node-answers",
@@ -239,6 +246,7 @@ func each(what func(Symptom) string, one, several string) func([]Symptom) string
 
 func clientNodes(s Symptom) string { return s.ClientNode }
 func nodes(s Symptom) string       { return s.Node }
+func servers(s Symptom) string     { return s.Server + " on node " + cmp.Or(s.ServerNode, s.Node) }
 
 // sender is the node whose packets arrive with a bad checksum.
 func sender(s Symptom) string {

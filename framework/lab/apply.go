@@ -48,6 +48,11 @@ func (l *Lab) Apply(ctx ginkgo.SpecContext, namespace, file string) {
 	}
 }
 
+// changes notes what a spec does, of which it then has to say what to expect.
+func (l *Lab) changes(what, file string) {
+	l.expected, l.changed = false, what+" manifests/"+file
+}
+
 // Block says which agent of the spec the documentation addresses 192.0.2.10 and 2001:db8::10
 // of a policy's ipBlocks stand for.
 func (l *Lab) Block(word string) { l.block = word }
@@ -110,6 +115,7 @@ func (l *Lab) Delete(ctx ginkgo.SpecContext, namespace, file string) {
 }
 
 func (l *Lab) delete(ctx context.Context, namespace, file string) error {
+	l.changes("deleted", file)
 	chosen := func(o object) bool { return o.file == file && o.namespace == namespace }
 	if !slices.ContainsFunc(l.applied, chosen) {
 		return fmt.Errorf("the spec did not apply it")
@@ -119,6 +125,7 @@ func (l *Lab) delete(ctx context.Context, namespace, file string) error {
 }
 
 func (l *Lab) apply(ctx context.Context, namespace, file string) error {
+	l.changes("applied", file)
 	o, err := manifests.Object(file)
 	if err != nil {
 		return err
@@ -154,6 +161,7 @@ func (l *Lab) applyPolicy(ctx context.Context, namespace, real, file string, p *
 }
 
 func (l *Lab) replace(ctx context.Context, namespace, file, by string) error {
+	l.changes("replaced", file)
 	i := slices.IndexFunc(l.applied, func(o object) bool { return o.namespace == namespace && o.file == file })
 	if i < 0 {
 		return fmt.Errorf("the spec did not apply it")

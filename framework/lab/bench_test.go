@@ -32,6 +32,8 @@ type bench struct {
 	behaves  func(b *bench, from *agent, p wire.Probe) string // answered, an errno, or drop
 	lies     func(*agent, wire.Request, *wire.Reply)          // changes what agents say
 	virtual  map[netip.AddrPort]netip.AddrPort                // Services
+	late     func(*agent, wire.Request) time.Duration         // how long a reply takes beyond what it must
+	entries  []string                                         // in Ginkgo's report
 	batches  int
 	batchAts []time.Time
 
@@ -92,11 +94,11 @@ func (b *bench) hire(t *testing.T, s seat) {
 		addrs: map[reach.Family]netip.Addr{
 			reach.IPv4: netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), reach.IPv6: netip.MustParseAddr(fmt.Sprintf("fd00::%d", i)),
 		},
-		agent: probe.New(t.Context(), a.identity.Pod, func(_ context.Context, in io.Reader, out io.Writer) error { return b.serve(a, in, out) }),
+		agent: probe.New(t.Context(), a.identity.Pod, func(ctx context.Context, in io.Reader, out io.Writer) error { return b.serve(ctx, a, in, out) }),
 	})
 }
 
-func (b *bench) serve(a *agent, in io.Reader, out io.Writer) error {
+func (b *bench) serve(ctx context.Context, a *agent, in io.Reader, out io.Writer) error {
 	enc, dec := json.NewEncoder(out), json.NewDecoder(in)
 	if err := enc.Encode(wire.Hello{Version: wire.Version, Boot: a.identity.UID}); err != nil {
 		return err
@@ -120,8 +122,12 @@ func (b *bench) serve(a *agent, in io.Reader, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		<-time.After(wait)
-		say(reply)
+		select {
+		case <-time.After(wait):
+			say(reply)
+		case <-ctx.Done(): // nobody waits any more
+			return ctx.Err()
+		}
 	}
 }
 
@@ -161,6 +167,9 @@ func (b *bench) answer(a *agent, r wire.Request) (reply wire.Reply, wait time.Du
 	if b.lies != nil {
 		b.lies(a, r, &reply)
 	}
+	if b.late != nil {
+		wait += b.late(a, r)
+	}
 	return reply, wait, nil
 }
 
@@ -175,13 +184,22 @@ func (b *bench) probe(from *agent, p wire.Probe, moved wire.Counters) (o wire.Ob
 		for i, m := range p.Messages {
 			o.Echoes = append(o.Echoes, wire.Echo{Size: m.Size, Digest: wire.Digest(wire.Payload(p.Nonce, i, m.Size)), Stream: m.Stream, PPID: m.PPID})
 		}
-		moved[wire.InSCTPPacks] += 6
+		if p.Proto == wire.SCTP {
+			moved[wire.InSCTPPacks] += 6
+		}
 		to.records[p.Nonce] = wire.Record{Nonce: p.Nonce, Proto: p.Proto, Local: at, Messages: o.Echoes}
 	case "ETIMEDOUT":
 		took = p.Timers.InitWindow()
-		moved[wire.T1InitExpireds] += int64(p.Timers.Inits())
+		switch p.Proto {
+		case wire.SCTP:
+			moved[wire.T1InitExpireds] += int64(p.Timers.Inits())
+		case wire.TCP:
+			moved[wire.AttemptFails] += int64(p.Timers.Inits())
+		case wire.UDP:
+			o.Ender = wire.EndedByClock
+		}
 	case "ECONNREFUSED":
-		moved[wire.InSCTPPacks]++
+		moved[map[wire.Proto]string{wire.SCTP: wire.InSCTPPacks, wire.TCP: wire.AttemptFails, wire.UDP: wire.Unreachables}[p.Proto]]++
 	case "EPROTONOSUPPORT":
 		o.Stage = wire.StageSocket
 	}
@@ -222,6 +240,7 @@ func (b *bench) change(behaves func(*bench, *agent, wire.Probe) string) {
 func (b *bench) lab(t *testing.T, words ...string) *Lab {
 	t.Helper()
 	l := newLab(b.Run, "POL-99")
+	l.enter = func(name, text string) { b.entries = append(b.entries, name+": "+text) }
 	if err := l.seat(t.Context(), words); err != nil {
 		t.Fatal(err)
 	}

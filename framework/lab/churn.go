@@ -21,6 +21,9 @@ func (l *Lab) Churn(ctx ginkgo.SpecContext, table string, each, atOnce int) {
 	if err != nil {
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
 	}
+	if l.run.rehearsing() {
+		return
+	}
 	var questions []*question
 	for range each { // paths take turns
 		questions = append(questions, l.questions(asking{matrices: matrices, messages: greetingOnly, holding: true})...)

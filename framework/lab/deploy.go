@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -50,7 +51,10 @@ type Lab struct {
 	strange  map[string][]string       // labels that the spec has put on namespaces, by the namespaces' real names
 	effect   time.Duration             // see TookEffect
 	patience time.Duration             // with the cluster
-	expected bool
+	expected bool                      // something was, since it was last changed
+	changed  string                    // what was changed last: a manifest
+	failed   bool                      // before its end was cleared
+	enter    func(name, text string)   // puts an entry into Ginkgo's report of the spec
 
 	doors     map[string]*doorLock      // see Path.door
 	listening map[netip.AddrPort]string // sockets of the spec's own that listen, and how
@@ -135,6 +139,7 @@ func newLab(r *Run, id string) *Lab {
 	return &Lab{
 		run: r, id: id, families: r.Families(), patience: r.Patience, late: map[string]bool{}, unready: map[*member]bool{}, handmade: map[string][]*member{}, siblings: map[string]string{}, strange: map[string][]string{}, orders: map[*member]order{},
 		open: map[*member][]wire.Endpoint{}, targets: map[string]target{},
+		enter: func(name, text string) { ginkgo.AddReportEntry(name, text, ginkgo.ReportEntryVisibilityNever) },
 		asked: map[pair]bool{}, controls: map[pair]bool{}, fastest: map[pair]time.Duration{},
 		doors: map[string]*doorLock{}, listening: map[netip.AddrPort]string{},
 	}
@@ -259,43 +264,54 @@ func (l *Lab) strip(ctx context.Context, m *member) error {
 	return l.run.fleet.label(ctx, m, labels)
 }
 
-// leave ends a spec: policies first, then the proof that what they denied is open again,
-// then everything else.
+// leave ends a spec.
 func (l *Lab) leave(ctx ginkgo.SpecContext) {
 	ginkgo.GinkgoHelper()
-	failed := ginkgo.CurrentSpecReport().Failed()
-	problem := l.withdraw(ctx, isPolicy)
-	if problem == nil && !failed && ctx.Err() == nil {
-		l.control(ctx)
+	l.failed = ginkgo.CurrentSpecReport().Failed()
+	if text := l.clear(ctx); text != "" {
+		ginkgo.Fail(text)
 	}
-	err := l.withdraw(ctx, func(object) bool { return true })
-	if err == nil {
-		err = problem
+}
+
+// clear takes policies off first, then proves that what they denied is open again, then
+// takes off everything else. It returns what fails the spec, "" for nothing: a spec whose
+// denials are not proven must be cleaned up, too.
+func (l *Lab) clear(ctx context.Context) string {
+	err := l.withdraw(ctx, isPolicy)
+	unproven := ""
+	if err == nil && !l.failed && ctx.Err() == nil {
+		unproven = l.control(ctx)
 	}
+	err = cmp.Or(err, l.withdraw(ctx, func(object) bool { return true }))
 	ground, broken := l.brokenInvariants(ctx)
-	if e := l.eachMember(func(m *member) error { return l.strip(ctx, m) }); err == nil {
-		err = e
-	}
-	if e := l.unlabelNamespaces(ctx); err == nil {
-		err = e
-	}
+	err = cmp.Or(err, l.eachMember(func(m *member) error { return l.strip(ctx, m) }), l.unlabelNamespaces(ctx))
 	for _, m := range l.members {
 		if err != nil {
 			l.run.fleet.dismiss(m) // it may still carry what the next spec must not find
 		}
 		m.word = ""
 	}
-	if e := l.save(); err == nil {
-		err = e
-	}
+	err = cmp.Or(err, l.save())
+	besides := strings.Join(broken, "; ")
 	switch {
-	case !failed && ctx.Err() == nil && len(broken) > 0:
-		l.conclude(ctx, ground, fmt.Sprintf("%s: its paths are as claimed, but %s\n", l.id, strings.Join(broken, "; ")))
-	case err != nil && !failed && ctx.Err() == nil:
-		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not clean up: %v", l.id, err))
-	case !failed && !l.expected:
-		l.conclude(ctx, reach.GroundBroken, l.id+": the spec deployed agents and never said what to expect of them")
+	case ctx.Err() != nil: // Ginkgo tells of interrupts itself
+		return ""
+	case unproven != "" && besides != "":
+		return unproven + "\n" + l.id + ": besides, " + besides
+	case unproven != "":
+		return unproven
+	case l.failed && besides != "": // beside the verdict that stands
+		return l.id + ": besides, " + besides
+	case l.failed:
+		return ""
+	case besides != "":
+		return l.record(ctx, ground, fmt.Sprintf("%s: its paths are as claimed, but %s\n", l.id, besides))
+	case err != nil:
+		return l.record(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not clean up: %v", l.id, err))
+	case !l.expected:
+		return l.record(ctx, reach.GroundBroken, fmt.Sprintf("%s: the spec %s and never said what to expect of it", l.id, cmp.Or(l.changed, "deployed agents")))
 	}
+	return ""
 }
 
 // eachMember does something with every agent of the spec, side by side.

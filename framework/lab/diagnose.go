@@ -63,7 +63,7 @@ func (l *Lab) representatives(wrong []reach.Place) []asked {
 	for _, w := range wrong {
 		m, t := l.member(w.Row.Word), l.targets[w.Column.Word]
 		k := kind{w.Family, m.node, t.translatedOn(m), w.Outcome}
-		if w.Outcome == reach.Broken || seen[k] {
+		if w.Outcome == reach.Broken && !diag.Scarce(w.Finding) || seen[k] {
 			continue
 		}
 		seen[k] = true

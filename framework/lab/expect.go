@@ -110,7 +110,7 @@ func (l *Lab) TookEffect() time.Duration { return l.effect.Round(10 * time.Milli
 
 // Measured puts a sentence with a number and its unit into the report.
 func (l *Lab) Measured(format string, args ...any) {
-	ginkgo.AddReportEntry(spec.MeasureEntry, fmt.Sprintf(format, args...), ginkgo.ReportEntryVisibilityNever)
+	l.enter(spec.MeasureEntry, fmt.Sprintf(format, args...))
 }
 
 // matrices resolves a table and refuses denials that nothing proves.
@@ -216,6 +216,9 @@ func (l *Lab) plainClients() []reach.Name {
 func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message, hold int) *reach.Series {
 	start := time.Now()
 	series := l.begin(c)
+	if l.run.rehearsing() {
+		return series
+	}
 	for batch := 1; ctx.Err() == nil; batch++ {
 		begun := time.Now()
 		if series.Holding() < 0 {
@@ -291,11 +294,11 @@ func (l *Lab) remember(matrices []reach.Matrix) {
 }
 
 // control proves, after the policies are lifted, that what was denied is open again: else
-// it may have been down for a reason of its own, and the denial proves nothing.
-func (l *Lab) control(ctx ginkgo.SpecContext) {
-	ginkgo.GinkgoHelper()
+// it may have been down for a reason of its own, and the denial proves nothing. It returns
+// what fails the spec.
+func (l *Lab) control(ctx context.Context) string {
 	if len(l.controls) == 0 {
-		return
+		return ""
 	}
 	all := reach.Everything(l.names, l.families, reach.NotAsked)
 	for _, m := range all {
@@ -308,25 +311,37 @@ func (l *Lab) control(ctx ginkgo.SpecContext) {
 		}
 	}
 	series := l.settle(ctx, reach.Claim{Control: true, Matrices: all}, greetingOnly, 0) // once is proof that it can be reached
-	if ctx.Err() == nil && len(series.Report.Wrong()) > 0 {
-		l.fail(ctx, series, greetingOnly)
+	if ctx.Err() != nil || len(series.Report.Wrong()) == 0 {
+		return ""
 	}
+	return l.told(ctx, series, greetingOnly)
 }
 
-// fail fails the spec for a series that is wrong, after looking for the cause.
+// fail fails the spec for a series that is wrong.
 func (l *Lab) fail(ctx context.Context, series *reach.Series, messages []wire.Message) {
 	ginkgo.GinkgoHelper()
-	l.explain(ctx, series, messages)
-	if causes := series.Report.Causes; len(causes) > 0 {
-		ginkgo.AddReportEntry(spec.ClassEntry, causes[0].Class, ginkgo.ReportEntryVisibilityNever)
-	}
-	ground, text := series.Conclusion()
-	l.conclude(ctx, ground, text)
+	ginkgo.Fail(l.told(ctx, series, messages))
 }
 
-// conclude fails the spec on a ground, after the evidence is on disk.
+// told is the failure for a series that is wrong, after looking for the cause.
+func (l *Lab) told(ctx context.Context, series *reach.Series, messages []wire.Message) string {
+	l.explain(ctx, series, messages)
+	if causes := series.Report.Causes; len(causes) > 0 {
+		l.enter(spec.ClassEntry, causes[0].Class)
+	}
+	ground, text := series.Conclusion()
+	return l.record(ctx, ground, text)
+}
+
+// conclude fails the spec on a ground.
 func (l *Lab) conclude(ctx context.Context, ground reach.Ground, text string) {
 	ginkgo.GinkgoHelper()
+	ginkgo.Fail(l.record(ctx, ground, text))
+}
+
+// record puts a verdict into the report and, with all evidence, on disk, and returns the
+// text with which the spec is to fail.
+func (l *Lab) record(ctx context.Context, ground reach.Ground, text string) string {
 	err := l.save()
 	l.collect(context.WithoutCancel(ctx))
 	if err == nil {
@@ -335,8 +350,8 @@ func (l *Lab) conclude(ctx context.Context, ground reach.Ground, text string) {
 	if err != nil {
 		text += fmt.Sprintf("  the evidence could not be saved: %v\n", err)
 	}
-	ginkgo.AddReportEntry(spec.VerdictEntry, string(ground), ginkgo.ReportEntryVisibilityNever)
-	ginkgo.Fail(text)
+	l.enter(spec.VerdictEntry, string(ground))
+	return text
 }
 
 // folder is where the spec's evidence goes.

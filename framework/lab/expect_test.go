@@ -62,6 +62,7 @@ func TestSettle(t *testing.T) {
 		name    string
 		network func(*bench, *agent, wire.Probe) string
 		lies    func(*agent, wire.Request, *wire.Reply)
+		late    func(*agent, wire.Request) time.Duration
 		table   string
 		state   reach.State
 		rounds  int // 0 is not looked at
@@ -78,6 +79,8 @@ func TestSettle(t *testing.T) {
 		{name: "a node without SCTP", network: port81("EPROTONOSUPPORT"), table: openTable, state: reach.Unsettled, rounds: 2, ground: reach.GroundUnsupported, wrong: reach.Unsupported},
 		{name: "a node without SCTP denies nothing", network: port81("EPROTONOSUPPORT"), table: halfDenied, state: reach.Unsettled, rounds: 2, ground: reach.GroundUnsupported, wrong: reach.Unsupported},
 		{name: "an agent that dies when it is asked", network: port81(gone), table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken},
+		{name: "an agent that is killed in the middle", network: from(2, port81(gone)), table: openTable, state: reach.Intermittent, rounds: 2, ground: reach.GroundBroken, wrong: reach.Broken},
+		{name: "an agent that is killed while a denial holds", network: from(2, port81(gone)), table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken},
 		{name: "an errno that nobody knows", network: port81("EBADMSG"), table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken},
 		{
 			name: "silence that was not asked for", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
@@ -116,6 +119,36 @@ func TestSettle(t *testing.T) {
 				if q.Batch != nil {
 					r.ID = 0 // nobody waits for that one
 				}
+			},
+		},
+		{
+			name: "an exec that stalls for half a minute", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
+			late: func(_ *agent, q wire.Request) time.Duration {
+				if q.Batch != nil {
+					return 30 * time.Second
+				}
+				return 0
+			},
+		},
+		{
+			name: "an exec that stalls while records are read", network: dropped, table: halfDenied, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
+			late: func(_ *agent, q wire.Request) time.Duration {
+				if q.Records != nil {
+					return 2 * askLimit
+				}
+				return 0
+			},
+		},
+		{
+			name: "a pod that gets no processor", network: (*bench).open, table: openTable, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
+			lies: func(_ *agent, q wire.Request, r *wire.Reply) {
+				if r.Batch == nil {
+					return
+				}
+				for i, o := range r.Batch.Observations {
+					r.Batch.Observations[i] = wire.Observation{Nonce: o.Nonce, Stage: wire.StageEcho, Ender: wire.EndedByClock, Assoc: &wire.Assoc{Retrans: 1}}
+				}
+				r.Stalled = 5000
 			},
 		},
 		{
@@ -160,7 +193,7 @@ func TestSettle(t *testing.T) {
 				b.batches = 0
 				b.change(tt.network)
 				b.mu.Lock()
-				b.lies = tt.lies
+				b.lies, b.late = tt.lies, tt.late
 				b.mu.Unlock()
 				r := claim(t, l, table)
 				if r.State != tt.state || tt.rounds > 0 && r.Rounds != tt.rounds {
@@ -173,8 +206,67 @@ func TestSettle(t *testing.T) {
 				if len(wrong) > 0 && (wrong[len(wrong)-1].Outcome != tt.wrong || r.Ground() != tt.ground) {
 					t.Errorf("%s on the ground %s, want %s on %s\n%s", wrong[len(wrong)-1].Outcome, r.Ground(), tt.wrong, tt.ground, r.Text())
 				}
-				if limit := l.run.Patience + 45*time.Second; r.Took > limit {
+				if limit := l.run.Patience + 2*askLimit; r.Took > limit {
 					t.Errorf("it took %v", r.Took)
+				}
+			})
+		})
+	}
+}
+
+// The twins of SCTP have no kernel that says how often it has asked: what they say of
+// denials needs other witnesses.
+func TestTwins(t *testing.T) {
+	uncounted := func(_ *agent, _ wire.Request, r *wire.Reply) {
+		if r.Batch != nil {
+			r.Batch.Counters = nil
+		}
+	}
+	recorded := func(_ *agent, q wire.Request, r *wire.Reply) {
+		if q.Records != nil {
+			for _, n := range q.Records.Nonces {
+				r.Records = append(r.Records, wire.Record{Nonce: n})
+			}
+		}
+	}
+	starved := func(_ *agent, q wire.Request, r *wire.Reply) {
+		if q.Records != nil {
+			r.Stalled = 3000
+		}
+	}
+	for _, tt := range []struct {
+		name, proto, errno string
+		lies               func(*agent, wire.Request, *wire.Reply)
+		wrong              reach.Outcome // "" where the denial holds
+		connecting         bool
+	}{
+		{"silent", "tcp", "ETIMEDOUT", nil, "", true},
+		{"refused", "tcp", "ECONNREFUSED", nil, "", true},
+		{"silent", "udp", "ETIMEDOUT", nil, "", true},
+		{"refused", "udp", "ECONNREFUSED", nil, "", true},
+		{"silent, and the kernel has not asked", "tcp", "ETIMEDOUT", uncounted, reach.Broken, false},
+		{"refused, and the kernel knows nothing of it", "tcp", "ECONNREFUSED", uncounted, reach.Broken, false},
+		{"refused, and no ICMP error came", "udp", "ECONNREFUSED", uncounted, reach.Broken, false},
+		{"silent, and recorded", "tcp", "ETIMEDOUT", recorded, reach.Silent, false},
+		{"silent, and recorded", "udp", "ETIMEDOUT", recorded, reach.Silent, false},
+		{"silent, and the server was starved", "udp", "ETIMEDOUT", starved, reach.Broken, false},
+		{"silent, and the server was starved, whose kernel was not", "tcp", "ETIMEDOUT", starved, "", true},
+	} {
+		t.Run(tt.proto+" "+tt.name, func(t *testing.T) {
+			on(t, func(t *testing.T, b *bench) {
+				l := b.lab(t, "x/server@1:80/"+tt.proto+",81/"+tt.proto, "x/client@2")
+				claim(t, l, AllAnswered)
+				b.change(port81(tt.errno))
+				b.lie(tt.lies)
+				r := claim(t, l, strings.ReplaceAll("x/server@1:81/PROTO\nx/client@2 denied\n", "PROTO", tt.proto))
+				wrong := r.Wrong()
+				if (tt.wrong == "") != (len(wrong) == 0) {
+					t.Fatalf("%s: %s", r.State, r.Text())
+				}
+				for _, p := range wrong {
+					if p.Outcome != tt.wrong || p.Connecting != tt.connecting {
+						t.Errorf("%s, connecting %v: %s", p.Outcome, p.Connecting, p.Reason)
+					}
 				}
 			})
 		})
@@ -290,6 +382,14 @@ func TestSlowPathsTakeTheSlowerProfile(t *testing.T) {
 		claim(t, l, AllAnswered)
 		if got := l.timers(p, reach.Denied, true); got != denySlowTimers {
 			t.Errorf("then denials take %+v", got)
+		}
+		for other, want := range map[pair]wire.Timers{
+			{reach.IPv4, "x/client", "x/server:79"}: denySlowTimers, // never to be seen open
+			{reach.IPv4, "y/client", "x/server:79"}: denyTimers,
+		} {
+			if got := l.timers(other, reach.Denied, true); got != want {
+				t.Errorf("and for %v %+v", other, got)
+			}
 		}
 		if got := l.timers(p, reach.Word(reach.Answered), false); got != openTimers {
 			t.Errorf("and answers, while they settle, %+v", got)

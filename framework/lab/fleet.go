@@ -97,7 +97,10 @@ func worst(errs []error, seats []seat) error {
 
 // add makes an agent whose pod has some labels from the start.
 func (f *fleet) add(ctx context.Context, s seat, labels map[string]string) (*member, error) {
-	if s.outside() {
+	switch {
+	case f.run.rehearsing():
+		return f.pretend(ctx, s, labels)
+	case s.outside():
 		return f.admit(ctx)
 	}
 	if s.namespace == hostNetwork && f.run.Access == nil {

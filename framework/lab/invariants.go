@@ -38,8 +38,12 @@ func (l *Lab) brokenInvariants(ctx context.Context) (reach.Ground, []string) {
 			continue
 		}
 		for m, err := range errs {
-			if _, asked := l.before[m]; asked && errors.Is(err, probe.ErrRestarted) {
+			switch _, asked := l.before[m]; {
+			case !asked:
+			case errors.Is(err, probe.ErrRestarted):
 				out = append(out, err.Error())
+			default:
+				out = append(out, fmt.Sprintf("nobody knows what %s on node %s has counted: %v", m.name(), m.node, err))
 			}
 		}
 		ground := reach.GroundBroken
@@ -50,6 +54,14 @@ func (l *Lab) brokenInvariants(ctx context.Context) (reach.Ground, []string) {
 	}
 }
 
+// name is the agent's word or, where it is none of the spec's, its pod's.
+func (m *member) name() string {
+	if m.word != "" {
+		return m.word
+	}
+	return m.namespace + "/" + m.pod
+}
+
 // compare tells which counters are not as the spec found them.
 func (l *Lab) compare(after map[*member]wire.Counters) (checksums, associations []string) {
 	for m, now := range after {
@@ -57,10 +69,7 @@ func (l *Lab) compare(after map[*member]wire.Counters) (checksums, associations 
 		if !known {
 			continue // hired by the spec for a later step
 		}
-		name := m.word
-		if name == "" {
-			name = m.namespace + "/" + m.pod
-		}
+		name := m.name()
 		if n := now[wire.ChecksumErrors] - before[wire.ChecksumErrors]; n > 0 {
 			checksums = append(checksums, fmt.Sprintf("%d SCTP packets with a bad checksum came to %s on node %s", n, name, m.node))
 		}

@@ -72,12 +72,15 @@ func (l *Lab) OnEach(ctx ginkgo.SpecContext, table string, do func(context.Conte
 			l.fail(ctx, series, greetingOnly)
 		}
 	}
+	if l.run.rehearsing() {
+		return
+	}
 	faults, err := l.onPaths(ctx, paths, do)
 	switch {
 	case ctx.Err() != nil: // Ginkgo tells of interrupts itself
 	case len(faults) > 0:
 		if i := slices.IndexFunc(faults, func(f fault) bool { return f.ground == worstGround(faults) }); faults[i].path.class != "" {
-			ginkgo.AddReportEntry(spec.ClassEntry, faults[i].path.class, ginkgo.ReportEntryVisibilityNever)
+			l.enter(spec.ClassEntry, faults[i].path.class)
 		}
 		l.conclude(ctx, worstGround(faults), l.faultText(faults, len(paths)))
 	case err != nil:

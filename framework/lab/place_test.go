@@ -24,7 +24,7 @@ func (b *bench) external(t *testing.T, addrs ...string) {
 	}
 	b.agents = append(b.agents, a)
 	b.ctx = t.Context()
-	b.External = func(_ context.Context, in io.Reader, out io.Writer) error {
+	b.External = func(ctx context.Context, in io.Reader, out io.Writer) error {
 		hello := wire.Hello{Version: wire.Version, Boot: "out", Server: a.identity}
 		for _, ip := range addrs {
 			hello.Addrs = append(hello.Addrs, netip.MustParseAddr(ip))
@@ -32,7 +32,7 @@ func (b *bench) external(t *testing.T, addrs ...string) {
 		if err := json.NewEncoder(out).Encode(hello); err != nil {
 			return err
 		}
-		return b.serve(a, in, &headless{out: out})
+		return b.serve(ctx, a, in, &headless{out: out})
 	}
 }
 

@@ -47,6 +47,8 @@ type Run struct {
 
 	mu         sync.Mutex
 	namespaces map[string]string // real names by their names in specs
+
+	rehearsal []reach.Family // of pods that are made up, see Rehearse; nil on a cluster
 }
 
 // first are the agents a run begins with, which is what nearly every spec needs, so that
@@ -99,6 +101,9 @@ func (r *Run) namespace(ctx context.Context, name string) (string, error) {
 	defer r.mu.Unlock()
 	if real, ok := r.namespaces[name]; ok {
 		return real, nil
+	}
+	if r.rehearsing() {
+		return r.pretendNamespace(ctx, name)
 	}
 	ns, err := r.Cluster.CreateNamespace(ctx, r.ID, fmt.Sprintf("sctp-%s-%d-%s", r.ID, r.Process, name),
 		level(name), map[string]string{"ns": name})

@@ -104,6 +104,9 @@ func parsePort(text string) (port, error) {
 
 // word is how a pod of an order is printed and named in tables.
 func (o order) word(node int) string {
+	if o.place != 0 {
+		node = o.place // also where there are fewer nodes, and it sits on one of them
+	}
 	if o.everyNode || o.place != 0 {
 		return fmt.Sprintf("%s/%s@%d", o.namespace, o.name, node)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"sctp.test/framework/cluster"
 )
@@ -130,4 +132,53 @@ func TestStopAfterTheEnd(t *testing.T) {
 	if got, err := w.Stop(); err != nil || string(got["a"]) != "all" {
 		t.Errorf("captured %q, %v", got, err)
 	}
+}
+
+// deaf says begin, heeds nothing that is said to it, and ends with its context.
+func deaf(begin string) runner {
+	return func(ctx context.Context, _ []string, _ io.Reader, stdout, _ io.Writer) error {
+		_, _ = io.WriteString(stdout, begin)
+		<-ctx.Done()
+		return ctx.Err()
+	}
+}
+
+// A capture that stalls holds nobody up for longer than it may, and what came of it is kept.
+func TestCapturesThatStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		if _, err := fake(deaf("")).Watch(t.Context(), "a"); err == nil || err.Error() != "capture on node a: nothing came from it in 20s" {
+			t.Errorf("error %v", err)
+		}
+		w, err := fake(deaf("begin")).Watch(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := w.Stop(); err == nil || err.Error() != "capture on node a: it did not end in 20s" || string(got["a"]) != "begin" {
+			t.Errorf("captured %q, error %v", got, err)
+		}
+		if took := time.Since(begun); took != readyLimit+endLimit {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// Where one node cannot be watched no capture is left on the others.
+func TestWatchOfHalfIsGivenUp(t *testing.T) {
+	var ended atomic.Int32
+	o := fake(func(ctx context.Context, _ []string, _ io.Reader, stdout, _ io.Writer) error {
+		defer ended.Add(1)
+		_, _ = io.WriteString(stdout, "begin")
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	synctest.Test(t, func(t *testing.T) {
+		if w, err := o.Watch(t.Context(), "a", "none", "b"); err == nil || w != nil {
+			t.Errorf("watched %v, error %v", w, err)
+		}
+		synctest.Wait()
+		if ended.Load() != 2 {
+			t.Errorf("%d captures have ended", ended.Load())
+		}
+	})
 }

@@ -3,6 +3,7 @@ package reach
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"sctp.test/framework/wire"
@@ -49,6 +50,7 @@ type Finding struct {
 	Connecting bool     // it ended at stage connect, so nothing was delivered
 	Reason     string   // what the outcome rests on, for people
 	Flaws      []string // of an answer that is not the one asked for
+	Errno      string   // that ended it, "" for none
 	By         wire.Identity
 	Stray      bool // it was answered or recorded where the address does not lead to
 }
@@ -131,9 +133,11 @@ func byKernel(o wire.Observation, meaning map[string]Outcome) Outcome {
 // at which end, where the outcome is Unsupported.
 func ended(o wire.Observation, outcome Outcome, who string) Finding {
 	if outcome == "" {
-		return broken(o.Stage, "unexpected "+endText(o))
+		f := broken(o.Stage, "unexpected "+endText(o))
+		f.Errno = o.Errno
+		return f
 	}
-	f := Finding{Outcome: outcome, Stage: o.Stage, Reason: string(outcome)}
+	f := Finding{Outcome: outcome, Stage: o.Stage, Errno: o.Errno, Reason: string(outcome)}
 	if outcome == Unsupported {
 		f.Reason += " " + who
 	}
@@ -146,6 +150,9 @@ func connecting(e Evidence) Finding {
 	o := *e.Seen
 	outcome := byKernel(o, errnoOutcome)
 	if o.Ender == wire.EndedByClock && e.Probe.Proto == wire.UDP {
+		if e.Stalled >= starved {
+			return e.stalled() // it may have had no chance to send, or the server none to record
+		}
 		outcome = Silent // UDP has no handshake that a kernel could give up
 	}
 	f := ended(o, outcome, "by the host that answered")
@@ -167,7 +174,7 @@ func connected(e Evidence) Finding {
 	outcome := byKernel(o, errnoOutcome)
 	switch {
 	case o.Ender == wire.EndedByClock && e.Stalled >= starved:
-		return broken(o.Stage, fmt.Sprintf("%s, while an agent's process did not run for %v", endText(o), e.Stalled.Duration()))
+		return e.stalled()
 	case o.Ender == wire.EndedByClock && (len(e.Records) > 0 || o.Assoc != nil && o.Assoc.Retrans > 0):
 		outcome = Silent
 	case o.Stage == wire.StageDone: // and yet not complete
@@ -182,6 +189,11 @@ func connected(e Evidence) Finding {
 		f.Reason = "connected, then " + f.Reason
 	}
 	return f
+}
+
+// stalled is the finding where a process that did not run may be to blame.
+func (e Evidence) stalled() Finding {
+	return broken(e.Seen.Stage, fmt.Sprintf("%s, while an agent's process did not run for %v", endText(*e.Seen), e.Stalled.Duration()))
 }
 
 // complete says whether the nonce and every message came back.
@@ -282,6 +294,29 @@ func CheckRefusals(evidence []Evidence, moved wire.Counters) string {
 	}
 	if got := int(moved[wire.InSCTPPacks]); refused > 0 && got < need {
 		return fmt.Sprintf("%s ended in a refusal, for which %d SCTP packets must have come in, but only %d came", count(refused, "attempt"), need, got)
+	}
+	return ""
+}
+
+// CheckTwins looks whether the kernel of the client has seen as many attempts of TCP, or
+// refusals of UDP, come to nothing as the observations say: a TCP attempt that is given up
+// or turned away counts as failed, and a datagram is refused by an ICMP error. A shortfall
+// means that some of them were made up: it returns a sentence that says so, else "". Other
+// sockets of the namespace can only add.
+func CheckTwins(evidence []Evidence, proto wire.Proto, moved wire.Counters) string {
+	need := 0
+	for _, e := range evidence {
+		f := Judge(e)
+		if e.Probe.Proto == proto && f.Connecting && (f.Outcome == Refused || f.Outcome == Silent && proto == wire.TCP) {
+			need++
+		}
+	}
+	got, what := moved[wire.AttemptFails], "failed attempt"
+	if proto == wire.UDP {
+		got, what = moved[wire.Unreachables]+moved[wire.Unreachables6], "ICMP error"
+	}
+	if int(got) < need {
+		return fmt.Sprintf("%s over %s came to nothing, but the kernel counted %s", count(need, "attempt"), strings.ToUpper(string(proto)), count(int(got), what))
 	}
 	return ""
 }

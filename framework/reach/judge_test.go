@@ -344,6 +344,71 @@ func TestCheckRefusals(t *testing.T) {
 	}
 }
 
+// What TCP and UDP say of a denial their kernels have counted, too.
+func TestCheckTwins(t *testing.T) {
+	all := func(proto wire.Proto, names ...string) (out []Evidence) {
+		for _, n := range names {
+			out = append(out, evidence(proto, events[n]))
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name  string
+		proto wire.Proto
+		batch []Evidence
+		moved wire.Counters
+		want  string
+	}{
+		{"nothing asked", wire.TCP, nil, nil, ""},
+		{"nothing denied", wire.TCP, all(wire.TCP, "answered", "stalled", "no-socket", "no-reply"), nil, ""},
+		{"silence and a refusal", wire.TCP, all(wire.TCP, "silent", "refused"), wire.Counters{wire.AttemptFails: 2}, ""},
+		{"more than one attempt each", wire.TCP, all(wire.TCP, "silent", "refused"), wire.Counters{wire.AttemptFails: 12}, ""},
+		{"unreachable, which nobody counts", wire.TCP, all(wire.TCP, "unreachable"), nil, ""},
+		{"silence that was not asked", wire.TCP, all(wire.TCP, "silent"), wire.Counters{wire.InSCTPPacks: 9}, "1 attempt over TCP came to nothing, but the kernel counted 0 failed attempts"},
+		{"one of two refusals", wire.TCP, all(wire.TCP, "refused", "refused"), wire.Counters{wire.AttemptFails: 1}, "2 attempts over TCP came to nothing, but the kernel counted 1 failed attempt"},
+		{"a refusal of UDP", wire.UDP, all(wire.UDP, "refused"), wire.Counters{wire.Unreachables: 1}, ""},
+		{"a refusal of UDP over IPv6", wire.UDP, all(wire.UDP, "refused"), wire.Counters{wire.Unreachables6: 1}, ""},
+		{"a refusal of UDP that nobody sent", wire.UDP, all(wire.UDP, "refused"), wire.Counters{wire.AttemptFails: 1}, "1 attempt over UDP came to nothing, but the kernel counted 0 ICMP errors"},
+		{"silence over UDP, of which the servers tell", wire.UDP, all(wire.UDP, "silent"), nil, ""},
+		{"those of another protocol", wire.TCP, append(all(wire.UDP, "refused"), all(wire.SCTP, "refused", "silent")...), nil, ""},
+	} {
+		if got := CheckTwins(c.batch, c.proto, c.moved); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// A process that did not run can make UDP silent by itself; of SCTP and TCP the kernel tells.
+func TestStarvedUDP(t *testing.T) {
+	for _, proto := range protos {
+		ender, want := wire.EndedByKernel, Silent
+		if proto == wire.UDP {
+			ender, want = wire.EndedByClock, Broken
+		}
+		e := evidence(proto, endedAt(wire.StageConnect, ender, "ETIMEDOUT"))
+		e.Stalled = starved
+		f := Judge(e)
+		if f.Outcome != want || Denied.Admits(f) != (want == Silent) {
+			t.Errorf("%s: %s, connecting %v (%s)", proto, f.Outcome, f.Connecting, f.Reason)
+		}
+		if e.Stalled--; Judge(e).Outcome != Silent {
+			t.Errorf("%s, a short stall: %+v", proto, Judge(e))
+		}
+	}
+}
+
+// The error number stays with the finding, for those who look for a cause.
+func TestErrno(t *testing.T) {
+	for _, errno := range []string{"ETIMEDOUT", "ECONNREFUSED", "EPROTONOSUPPORT", "ENOMEM", "ENOBUFS"} {
+		if f := Judge(evidence(wire.SCTP, endedAt(wire.StageConnect, wire.EndedByKernel, errno))); f.Errno != errno {
+			t.Errorf("of %s the finding says %q", errno, f.Errno)
+		}
+	}
+	if f := Judge(evidence(wire.SCTP, events["answered"])); f.Errno != "" {
+		t.Errorf("an answer ended with %s", f.Errno)
+	}
+}
+
 func TestCheckInits(t *testing.T) {
 	sctp := func(names ...string) (out []Evidence) {
 		for _, n := range names {

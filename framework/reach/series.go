@@ -112,7 +112,7 @@ func weigh(matrices []Matrix, asked []Asked, doubts map[doubt]string) []Result {
 	}
 	for _, a := range asked {
 		f := Judge(a.Evidence)
-		if why := doubts[doubt{a.Client, f.Outcome}]; why != "" && f.Connecting && a.Evidence.Probe.Proto == wire.SCTP {
+		if why := doubts[doubt{a.Client, a.Evidence.Probe.Proto, f.Outcome}]; why != "" && f.Connecting {
 			f = broken(f.Stage, why)
 		}
 		for i, m := range matrices {
@@ -143,9 +143,11 @@ func (r Result) blame() {
 	}
 }
 
-// doubt is an outcome that a client reported more often than its kernel's counters allow.
+// doubt is an outcome of a protocol that a client reported more often than its kernel's
+// counters allow.
 type doubt struct {
 	client  string
+	proto   wire.Proto
 	outcome Outcome
 }
 
@@ -161,8 +163,11 @@ func doubtsOf(asked []Asked) map[doubt]string {
 	}
 	out := map[doubt]string{}
 	for client, batch := range batches {
-		out[doubt{client, Silent}] = CheckInits(batch, moved[client])
-		out[doubt{client, Refused}] = CheckRefusals(batch, moved[client])
+		out[doubt{client, wire.SCTP, Silent}] = CheckInits(batch, moved[client])
+		out[doubt{client, wire.SCTP, Refused}] = CheckRefusals(batch, moved[client])
+		out[doubt{client, wire.TCP, Silent}] = CheckTwins(batch, wire.TCP, moved[client])
+		out[doubt{client, wire.TCP, Refused}] = out[doubt{client, wire.TCP, Silent}]
+		out[doubt{client, wire.UDP, Refused}] = CheckTwins(batch, wire.UDP, moved[client])
 	}
 	return out
 }

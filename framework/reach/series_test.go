@@ -64,6 +64,133 @@ func TestWantedIsWhatTheTextSays(t *testing.T) {
 	}
 }
 
+// one is a probe of a round and what its client's kernel has counted in its batch.
+func one(round int, proto wire.Proto, server, what string, moved wire.Counters) Asked {
+	return Asked{Series: 1, Batch: round, Round: round, Family: IPv4, Client: "x/client", Server: server, Evidence: evidence(proto, events[what]), Moved: moved}
+}
+
+// claimed is a series with one row of columns.
+func claimed(columns string, want ...Word) *Series {
+	return NewSeries(Claim{ID: "POD-01", Series: 1, Matrices: []Matrix{{Family: IPv4, Rows: allNamed("x/client"), Columns: allNamed(columns), Want: [][]Word{want}}}})
+}
+
+// What a client says of a denial counts only as far as its kernel bears it out, each protocol
+// by its own counters.
+func TestDenialsThatTheKernelDoesNotBearOut(t *testing.T) {
+	inits, packets, fails, errors := wire.Counters{wire.T1InitExpireds: 6}, wire.Counters{wire.InSCTPPacks: 1}, wire.Counters{wire.AttemptFails: 1}, wire.Counters{wire.Unreachables: 1}
+	for _, c := range []struct {
+		proto wire.Proto
+		what  string
+		moved wire.Counters
+		right bool
+	}{
+		{wire.SCTP, "silent", inits, true}, {wire.SCTP, "silent", packets, false}, {wire.SCTP, "silent", fails, false},
+		{wire.SCTP, "refused", packets, true}, {wire.SCTP, "refused", inits, false}, {wire.SCTP, "refused", errors, false},
+		{wire.TCP, "silent", fails, true}, {wire.TCP, "silent", inits, false}, {wire.TCP, "refused", fails, true}, {wire.TCP, "refused", packets, false},
+		{wire.UDP, "refused", errors, true}, {wire.UDP, "refused", fails, false},
+		{wire.SCTP, "unreachable", nil, true}, {wire.TCP, "unreachable", nil, true}, {wire.UDP, "unreachable", nil, true},
+	} {
+		s := claimed("x/server:80", Denied)
+		s.Add([]Asked{one(1, c.proto, "x/server:80", c.what, c.moved)})
+		if right := len(s.Report.Wrong()) == 0; right != c.right {
+			t.Errorf("%s over %s with %v: right %v", c.what, c.proto, c.moved, right)
+		}
+		if ground, _ := s.Conclusion(); !c.right && ground != GroundBroken {
+			t.Errorf("%s over %s with %v: on the ground %q", c.what, c.proto, c.moved, ground)
+		}
+	}
+}
+
+// A client whose kernel has not asked enough is not believed in any of its silences, and
+// another one is.
+func TestDoubtsAreOfOneClient(t *testing.T) {
+	m := Matrix{Family: IPv4, Rows: allNamed("x/client x/stranger"), Columns: allNamed("x/server:80"), Want: [][]Word{{Denied}, {Denied}}}
+	s := NewSeries(Claim{ID: "POD-01", Series: 1, Matrices: []Matrix{m}})
+	honest := one(1, wire.SCTP, "x/server:80", "silent", wire.Counters{wire.T1InitExpireds: 6})
+	liar := one(1, wire.SCTP, "x/server:80", "silent", nil)
+	liar.Client = "x/stranger"
+	s.Add([]Asked{honest, liar})
+	if wrong := s.Report.Wrong(); len(wrong) != 1 || wrong[0].Row.Word != "x/stranger" || wrong[0].Outcome != Broken {
+		t.Errorf("wrong are %+v", wrong)
+	}
+}
+
+// How a series ends: by rounds that are right, and by the first that is wrong after one.
+func TestStates(t *testing.T) {
+	for _, c := range []struct {
+		rounds  string
+		state   State
+		holding int
+		counted int
+	}{
+		{"silent", Unsettled, -1, 1},
+		{"silent silent", Unsettled, -1, 2},
+		{"answered", Held, 0, 1},
+		{"silent answered", Held, 0, 2},
+		{"answered answered answered answered", Held, 3, 4},
+		{"answered silent", Intermittent, 0, 2},
+		{"silent answered answered silent", Intermittent, 1, 4},
+		{"answered silent answered answered", Intermittent, 0, 2}, // what comes later changes nothing
+		{"answered no-reply", Intermittent, 0, 2},
+	} {
+		s := claimed("x/server:80", Word(Answered))
+		for i, what := range strings.Fields(c.rounds) {
+			s.Add([]Asked{one(i+1, wire.SCTP, "x/server:80", what, wire.Counters{wire.T1InitExpireds: 60})})
+		}
+		if r := s.Report; r.State != c.state || s.Holding() != c.holding || r.Rounds != c.counted {
+			t.Errorf("%s: %s after %d rounds, holding %d", c.rounds, r.State, r.Rounds, s.Holding())
+		}
+	}
+}
+
+// Of what a series fails its spec: a path that is wrong is a failure whatever else could not
+// be asked, and a control that is wrong proves nothing.
+func TestGrounds(t *testing.T) {
+	for _, c := range []struct {
+		found   string
+		control bool
+		want    Ground
+	}{
+		{"answered answered", false, ""},
+		{"answered silent", false, GroundFail},
+		{"no-reply silent", false, GroundFail},
+		{"no-socket silent", false, GroundFail},
+		{"no-reply answered", false, GroundBroken},
+		{"no-reply no-socket", false, GroundBroken},
+		{"no-socket answered", false, GroundUnsupported},
+		{"answered silent", true, GroundUnsupported},
+		{"answered answered", true, ""},
+	} {
+		s := claimed("x/server:80 x/server:81", Word(Answered), Word(Answered))
+		s.Control = c.control
+		var round []Asked
+		for i, what := range strings.Fields(c.found) {
+			round = append(round, one(1, wire.SCTP, s.Matrices[0].Columns[i].Word, what, wire.Counters{wire.T1InitExpireds: 60}))
+		}
+		s.Add(round)
+		ground, text := s.Conclusion()
+		if ground != c.want || (text == "") != (c.want == "") || c.control && ground != "" && !strings.HasPrefix(text, "the denials are not proven") {
+			t.Errorf("%s, control %v: %q, %q", c.found, c.control, ground, text)
+		}
+		if again, _ := Verdict([]*Series{claimed("x/server:80", NotAsked), s}); again != c.want {
+			t.Errorf("%s, control %v: the verdict is %q", c.found, c.control, again)
+		}
+	}
+}
+
+// Families are not mixed up: what was found over IPv4 says nothing of IPv6.
+func TestFamiliesAreKeptApart(t *testing.T) {
+	both := []Matrix{}
+	for _, f := range []Family{IPv4, IPv6} {
+		both = append(both, Matrix{Family: f, Rows: allNamed("x/client"), Columns: allNamed("x/server:80"), Want: [][]Word{{Word(Answered)}}})
+	}
+	s := NewSeries(Claim{ID: "POD-01", Series: 1, Matrices: both})
+	s.Add([]Asked{one(1, wire.SCTP, "x/server:80", "answered", nil)})
+	if wrong := s.Report.Wrong(); len(wrong) != 1 || wrong[0].Family != IPv6 || wrong[0].Reason != "it was not asked" {
+		t.Errorf("wrong are %+v", wrong)
+	}
+}
+
 // A cell of which the evidence has nothing was not asked, and that is never right.
 func TestWhatWasNotAsked(t *testing.T) {
 	r := scene(t, IPv4, "x/server:80 x/server:81\nx/client answered denied")

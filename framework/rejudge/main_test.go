@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
 )
@@ -97,6 +98,66 @@ func TestRejudge(t *testing.T) {
 				t.Errorf("%s: status %d, %v\n%s", name, status, err, out.String())
 			}
 		}
+	}
+}
+
+// What was found out about a failure is explained again, too: the first line names the same
+// cause, and other symptoms are another verdict.
+func TestSymptomsAreExplainedAgain(t *testing.T) {
+	lines := evidence("ECONNREFUSED")
+	symptom := diag.Symptom{
+		Family: reach.IPv4, Client: "x/client", ClientNode: "a", Server: "x/server:80", Kind: diag.Pod, Node: "b", ServerNode: "b", Address: "10.244.2.4:80",
+		Want: reach.Word(reach.Answered), Again: diag.Trial{
+			Evidence: lines[1].Asked.Evidence, Client: wire.Counters{wire.InSCTPPacks: 1}, Server: wire.Counters{wire.InSCTPPacks: 1, wire.OutOfBlues: 1},
+		},
+	}
+	s := reach.NewSeries(*lines[0].Claim)
+	s.Add([]reach.Asked{*lines[1].Asked})
+	s.Report.Causes = diag.Explain([]diag.Symptom{symptom})
+	_, before := s.Conclusion()
+	if !strings.HasPrefix(before, "POD-02: the pod of x/server:80 on node b is reached, and nobody listens on that port; 1 of 1 path is not as claimed") {
+		t.Fatalf("the run said %s", before)
+	}
+	other := symptom
+	other.Again.Server = wire.Counters{}
+	for name, c := range map[string]struct {
+		saved  any
+		status int
+	}{
+		"the same":   {[]diag.Symptom{symptom}, exitSame},
+		"others":     {[]diag.Symptom{other}, exitOther},
+		"none":       {[]diag.Symptom{}, exitOther},
+		"unreadable": {"silence", exitBadInput},
+	} {
+		root := t.TempDir()
+		save(t, root, "POD-02", lines, before)
+		raw, err := json.Marshal(c.saved)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, "POD-02", symptoms), raw, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		if status, err := run([]string{root}, &out); status != c.status {
+			t.Errorf("%s: status %d, %v\n%s", name, status, err, out.String())
+		}
+	}
+}
+
+// Of a run with several specs each has a line, and one that differs is enough.
+func TestSeveralSpecs(t *testing.T) {
+	root := t.TempDir()
+	bad := evidence("ECONNREFUSED")
+	save(t, root, "POD-01", evidence(""), "")
+	save(t, root, "POD-02", bad, text(t, bad))
+	var out strings.Builder
+	if status, err := run([]string{root}, &out); status != exitSame || strings.Count(out.String(), "\n") != 2 {
+		t.Errorf("status %d, %v\n%s", status, err, out.String())
+	}
+	save(t, root, "POD-03", bad, "")
+	if status, _ := run([]string{root}, &out); status != exitOther {
+		t.Errorf("with one that differs: status %d", status)
 	}
 }
 

@@ -56,9 +56,6 @@ type entryOfSpec struct {
 // file is a file of evidence.
 type file struct{ Name, Href string }
 
-// Bad says whether the spec is why the run is.
-func (e *entryOfSpec) Bad() bool { return slices.Contains(bad, e.Verdict) }
-
 // entries are all specs of a report, with pictures on one scale, so that they can be
 // compared.
 func entries(r Report, folder string) []*entryOfSpec {

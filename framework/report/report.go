@@ -205,11 +205,14 @@ func entry(entries types.ReportEntries, name string) string {
 // bad are the verdicts that make a run exit with status 1.
 var bad = []spec.Verdict{spec.Fail, spec.Error, spec.Inconclusive}
 
+// Bad says whether the verdict makes a run exit with status 1.
+func (s Result) Bad() bool { return slices.Contains(bad, s.Verdict) }
+
 // conformant: no core claim failed, everything could be judged, and each chapter with core
 // claims that was asked for has one that was.
 func (r Report) conformant() bool {
 	for _, s := range r.Specs {
-		if slices.Contains(bad, s.Verdict) && (s.Verdict != spec.Fail || s.Level == spec.Core) {
+		if s.Bad() && (s.Verdict != spec.Fail || s.Level == spec.Core) {
 			return false
 		}
 	}

@@ -106,8 +106,9 @@ type BatchReply struct {
 	Counters     Counters      `json:"counters"`
 }
 
-// Counters are differences of /proc/net/sctp/snmp and of the Icmp rows of /proc/net/snmp
-// and /proc/net/snmp6, by the kernel's names; those that did not move are left out.
+// Counters are differences of /proc/net/sctp/snmp, of the Icmp rows of /proc/net/snmp and
+// /proc/net/snmp6, and of AttemptFails, by the kernel's names; those that did not move are
+// left out.
 type Counters map[string]int64
 
 // Names of counters that the suite looks at.
@@ -120,6 +121,10 @@ const (
 	T1CookieExpireds = "SctpT1CookieExpireds"
 	Aborteds         = "SctpAborteds"
 	CurrEstab        = "SctpCurrEstab"
+
+	AttemptFails  = "TcpAttemptFails"     // TCP connections that came to nothing
+	Unreachables  = "IcmpInDestUnreachs"  // ICMP errors that came in
+	Unreachables6 = "Icmp6InDestUnreachs" // and ICMPv6 errors
 )
 
 // Records asks which of these nonces the agent's servers have seen.
