@@ -120,6 +120,9 @@ const (
 	T1CookieExpireds = "SctpT1CookieExpireds"
 	Aborteds         = "SctpAborteds"
 	CurrEstab        = "SctpCurrEstab"
+	InPktDiscards    = "SctpInPktDiscards"
+	UDPIn            = "UdpInDatagrams"
+	UDP6In           = "Udp6InDatagrams"
 )
 
 // Records asks which of these nonces the agent's servers have seen.
