@@ -6,8 +6,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 
-	"sctp.test/framework/assoc"
-	"sctp.test/framework/lab"
 	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
 )
@@ -38,12 +36,12 @@ var _ = chapter("Associations", func() {
 			const reason = "the suite aborts"
 			c, s := p.Associate(ctx, oneToManyClient)
 			c.Abort(ctx, reason)
-			if lost := s.Await(ctx, wire.EventAssoc, "COMM_LOST"); lost.Cause != reason {
+			if lost := s.Aborted(ctx); lost.Cause != reason {
 				p.Fail("%s was aborted with the reason %q (cause code %d), wanted %q", s, lost.Cause, lost.Error, reason)
 			}
 			c, s = p.Associate(ctx, bothDefault)
 			s.Abort(ctx, "")
-			c.Await(ctx, wire.EventAssoc, "COMM_LOST")
+			c.Aborted(ctx)
 		})
 	})
 
@@ -55,12 +53,32 @@ var _ = chapter("Associations", func() {
 		lab := behindService(ctx)
 		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
 			c, s := p.Associate(ctx, heartbeating)
-			c.Await(ctx, wire.EventAssoc, "COMM_UP")
 			before := c.Status(ctx)
 			expectQuiet(ctx, c, 5*time.Second)
-			expectHeartbeats(ctx, c, before)
+			expectHeartbeats(ctx, c, before, interval)
 			exchange(ctx, c, s, growing(10, 100, 10)...)
 		})
+	})
+
+	It("outlive what connection tracking remembers of them", spec.Case{
+		ID: "ASC-04", Level: spec.Core, Pace: spec.Slow,
+		Claim:  "Through a Service an association whose ends are idle for longer than connection tracking remembers an idle one MUST be kept alive by its heartbeats, and data MUST flow afterwards.",
+		Source: "RFC 9260 section 8.3; v1 ServiceSpec.clusterIPs",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		var found tally
+		lab.OnEach(ctx, throughService, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, keptAlive)
+			quietC, quietS := p.Associate(ctx, withoutHeartbeats)
+			before := c.Status(ctx)
+			p.Together(
+				func() { expectQuiet(ctx, c, longIdle); expectHeartbeats(ctx, c, before, keptAliveInterval) },
+				func() { quietC.Read(ctx, wire.Until{}, longIdle); found.note(p, "%s", carriesOn(ctx, quietC, quietS)) },
+			)
+			exchange(ctx, c, s, growing(10, 100, 10)...)
+		})
+		found.report(lab)
+		measureTracking(ctx, lab)
 	})
 
 	It("tell the client when the server's pod is deleted", spec.Case{
@@ -139,6 +157,20 @@ var _ = chapter("Associations", func() {
 		})
 	})
 
+	It("begin again from the same ports after the client was lost", spec.Case{
+		ID: "ASC-10", Level: spec.Extended,
+		Claim:  "A client that lost its association without a word and begins again from the same port MUST restart it: the server MUST be told, and data MUST flow both ways.",
+		Source: "RFC 9260 section 5.2.2; RFC 6458 section 6.1.1: SCTP_RESTART; extended: connection tracking on the way may take the INIT for a stray",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, bothDefault)
+			trade(ctx, c, s, growing(5, 100, 10)...)
+			c, s = c.Restart(ctx, bothDefault)
+			exchange(ctx, c, s, growing(10, 100, 10)...)
+		})
+	})
+
 	It("come and go a thousand times through a Service", spec.Case{
 		ID: "ASC-11", Level: spec.Core, Pace: spec.Slow,
 		Claim:  "Of 1000 associations through a Service, one after another, every one MUST come about, carry data and end, and none MUST be left.",
@@ -164,6 +196,67 @@ var _ = chapter("Associations", func() {
 		})
 	})
 
+	It("live on while the network's own programs are started again", spec.Case{
+		ID: "ASC-13", Level: spec.Extended, Effect: spec.Node,
+		Claim:  "While service proxy, network plugin and policy engine are started again on every node, associations MUST live on and lose no message, and new ones MUST come about.",
+		Source: "Kubernetes, Virtual IPs and Service proxies; extended: the API says nothing of restarts",
+	}, func(ctx SpecContext) {
+		again := restarts(ctx)
+		lab := behindService(ctx)
+		lab.Apply(ctx, "x", "policy/allow-everything.yaml")
+		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, bothDefault)
+			trade(ctx, c, s, growing(10, 100, 10)...)
+			p.Meet(ctx)
+			p.Together(
+				func() { again.all(ctx, p) },
+				func() { trade(ctx, c, s, growing(200, 100, 10)...) },
+			)
+			exchange(ctx, c, s, growing(10, 100, 10)...)
+			c, s = p.Reassociate(ctx, hasty)
+			exchange(ctx, c, s, growing(3, 100, 10)...)
+		})
+		again.report(lab)
+	})
+
+	It("end when their node reboots, and come about again when it is back", spec.Case{
+		ID: "ASC-14", Level: spec.Extended, Effect: spec.Cluster, Pace: spec.Slow, Needs: spec.Needs{spec.TwoNodes, spec.NodeAccess},
+		Claim:  "When a node is rebooted, an end on another node MUST learn that its association is over, and pods on the node MUST be reached again when it is back with the module.",
+		Source: "RFC 9260 sections 8.1 and 8.3; OKD, Using SCTP; extended: a reboot ends everything else on the node, too",
+	}, func(ctx SpecContext) {
+		lab := Deploy(ctx, "x/server@1:30102", "x/client@2")
+		lab.OnEach(ctx, inOneFamily("x/server@1:30102\nx/client@2 answered"), func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, heartbeating)
+			c.LearnsOf(ctx, heartbeatBound, s.Reboot)
+		})
+		bringBack(ctx)
+		lab.Join(ctx, "x/again@1:30103")
+		lab.Expect(ctx, `
+			            x/again@1:30103
+			x/client@2  answered
+		`)
+	})
+
+	It("move to another path when theirs fails", spec.Case{
+		ID: "ASC-15", Level: spec.Extended, Needs: spec.Needs{spec.DualStack},
+		Claim:  "When a path of a multihomed association fails, its traffic MUST move to another one without loss, and the path MUST be used again when it is back.",
+		Source: "RFC 9260 sections 6.4, 8.2 and 8.3; extended: pods have several paths only where they have several addresses",
+	}, func(ctx SpecContext) {
+		lab := onlyPods(ctx)
+		lab.OnEach(ctx, openedOverIPv4, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, multihomed)
+			awaitPaths(ctx, c, "ACTIVE", s.Addrs()...)
+			trade(ctx, c, s, growing(20, 100, 10)...)
+			s.Drop(ctx, wire.Drop{From: c.Addrs()[0]})
+			trade(ctx, c, s, growing(60, 100, 20)...)
+			awaitPaths(ctx, c, "INACTIVE", s.Addrs()[0])
+			trade(ctx, c, s, growing(20, 100, 10)...)
+			s.Hear(ctx)
+			awaitPaths(ctx, c, "ACTIVE", s.Addrs()...)
+			exchange(ctx, c, s, growing(20, 100, 10)...)
+		})
+	})
+
 	It("are one when both ends begin", spec.Case{
 		ID: "ASC-16", Level: spec.Extended,
 		Claim:  "When two pods connect to each other at the same time from the ports they listen at, exactly one association MUST result, and it MUST carry data both ways.",
@@ -178,82 +271,3 @@ var _ = chapter("Associations", func() {
 		})
 	})
 })
-
-// oneToManyClient is for claims about reasons of aborts: Linux refuses to send one from a
-// one-to-one socket.
-var oneToManyClient = lab.Sockets{Many: true}
-
-// fromOnePort leaves the kernel no choice.
-var fromOnePort = lab.Sockets{Port: 47000}
-
-// interval is between heartbeats, with which an idle end finds out about its peer.
-const interval = 300 * time.Millisecond
-
-// heartbeating finds out about a dead peer in seconds. INITs are a second apart, as in
-// every attempt that may not fail.
-var heartbeating = lab.Sockets{
-	Timers: wire.Timers{RTOInitial: 1000, RTOMin: 300, RTOMax: 1000, MaxInitTimeout: 1000, MaxInits: 5, AssocMaxRetran: 4},
-	Client: []wire.Option{{Name: wire.Heartbeats, Value: int(interval.Milliseconds())}},
-}
-
-var heartbeatBound = assoc.DeadPeer(heartbeating.Timers, interval)
-
-// hasty is for attempts that are made again when they fail.
-var hasty = lab.Sockets{
-	Timers: wire.Timers{RTOInitial: 1000, RTOMin: 300, RTOMax: 1000, MaxInitTimeout: 1000, MaxInits: 2, AssocMaxRetran: 6},
-}
-
-// impatient give up after 6 INITs in 1.65 s and 4 INITs in 2.8 s.
-var impatient = []lab.Sockets{
-	{Timers: wire.Timers{RTOInitial: 150, RTOMin: 100, RTOMax: 300, MaxInitTimeout: 300, MaxInits: 5, AssocMaxRetran: 6}},
-	{Timers: wire.Timers{RTOInitial: 400, RTOMin: 100, RTOMax: 800, MaxInitTimeout: 800, MaxInits: 3, AssocMaxRetran: 6}},
-}
-
-func expectGivenUp(p *path, r *wire.SocketReply, t wire.Timers) {
-	took, window := time.Duration(r.Ended-r.Begun)*time.Microsecond, t.InitWindow()
-	if r.Errno != "ETIMEDOUT" || took < window*9/10 || took > window+assoc.Slack {
-		p.Fail("a connect that nobody answers ended with %q after %v, wanted ETIMEDOUT after %v (%d INITs: %v)",
-			r.Errno, took.Round(time.Millisecond), window, t.Inits(), t.InitWaits())
-	}
-}
-
-// expectGone fails the path where the kernel still has the association.
-func expectGone(ctx context.Context, e *lab.End) {
-	if r := e.Do(ctx, wire.SocketOp{Do: wire.DoStatus}); r.Status != nil {
-		e.Path.Fail("%s still has the association after its end: it is %s", e, r.Status.State)
-	}
-}
-
-// expectQuiet fails the path if an end is told of anything for a time.
-func expectQuiet(ctx context.Context, e *lab.End, d time.Duration) {
-	if r := e.Read(ctx, wire.Until{}, d); len(r.Events) > 0 {
-		e.Path.Fail("%s was idle and was told: %s %s%s", e, r.Events[0].Kind, r.Events[0].State, r.Events[0].Errno)
-	}
-}
-
-// expectHeartbeats fails the path unless heartbeats went and their answers came since a
-// status was read, and the path is active.
-func expectHeartbeats(ctx context.Context, e *lab.End, before wire.SocketStatus) {
-	st := e.Status(ctx)
-	out, in := st.Stats["octrlchunks"]-before.Stats["octrlchunks"], st.Stats["ictrlchunks"]-before.Stats["ictrlchunks"]
-	if st.Peers[0].State != "ACTIVE" || out < 2 || in < 2 {
-		e.Path.Fail("%s was idle: its path to %s is %s, %d heartbeats went and %d answers came, wanted ACTIVE and at least 2 of each (interval %v)",
-			e, st.Peers[0].Addr, st.Peers[0].State, out, in, interval)
-	}
-}
-
-// expectOne fails the path unless the end was told of the beginning of one association.
-func expectOne(e *lab.End) {
-	begun := map[int32]bool{}
-	for _, v := range e.Events {
-		if v.State == "COMM_UP" {
-			begun[v.Assoc] = true
-		}
-	}
-	if len(begun) != 1 {
-		e.Path.Fail("%s has %d associations, wanted 1", e, len(begun))
-	}
-}
-
-// inOneFamily narrows a table to the first family that the cluster has.
-func inOneFamily(table string) string { return string(here.run.Families()[0]) + ":\n" + table }

@@ -7,7 +7,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 
 	"sctp.test/framework/assoc"
-	"sctp.test/framework/lab"
 	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
 )
@@ -136,6 +135,58 @@ var _ = chapter("Messages", func() {
 		})
 	})
 
+	It("of one stream wait for no other stream", spec.Case{
+		ID: "MSG-10", Level: spec.Extended,
+		Claim:  "While a big message on one stream is missing, messages on another stream MUST be delivered, and the big one MUST arrive whole afterwards.",
+		Source: "RFC 9260 section 1.5.2: while one stream may be blocked, delivery from other streams may proceed; extended: it is the two kernels' to do",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, bothDefault)
+			size := 3 * int(c.Status(ctx).FragPoint)
+			widen(ctx, c, s, uint32(2*size))
+			s.Drop(ctx, wire.Drop{Stream: 1})
+			c.Send(ctx, onStream(1, bytes(size)...)...)
+			c.Send(ctx, onStream(2, growing(5, 100, 10)...)...)
+			r := s.Read(ctx, wire.Until{Messages: 5}, 3*time.Second)
+			expectOnly(s, 2, assoc.Messages(r.Events))
+			s.Hear(ctx)
+			s.Receive(ctx, 6-len(assoc.Messages(r.Events)))
+			c.Finish(ctx)
+		})
+	})
+
+	It("travel under checksums that are right", spec.Case{
+		ID: "MSG-11", Level: spec.Core,
+		Claim:  "Every SCTP packet that leaves a node MUST carry the right CRC32c, and no kernel MUST see one that does not.",
+		Source: "RFC 9260 section 6.8",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		lab.ExpectChecksums(ctx, func() {
+			lab.OnEach(ctx, everyPath, func(ctx context.Context, p *path) {
+				c, s := p.Associate(ctx, bothDefault)
+				exchange(ctx, c, s, growing(20, 1, 19)...) // small ones: captures keep the beginning of a packet
+			})
+		})
+	})
+
+	It("are as large in a packet as the path allows", spec.Case{
+		ID: "MSG-12", Level: spec.Informational,
+		Claim:  "The kernel MAY find a smaller MTU on a path than on the pod's interface; messages above what fits are fragmented.",
+		Source: "RFC 9260 section 7.3; RFC 8899",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		var found tally
+		lab.OnEach(ctx, everyPath, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, bothDefault)
+			trade(ctx, c, s, bytes(20000)...)
+			st := c.Status(ctx)
+			found.note(p, "path MTU of %d bytes, messages above %d bytes are fragmented", st.Peers[0].MTU, st.FragPoint)
+			c.Finish(ctx)
+		})
+		found.report(lab)
+	})
+
 	It("are given up and renumbered where the kernels allow it", spec.Case{
 		ID: "MSG-13", Level: spec.Extended,
 		Claim:  "A message whose lifetime ends before it can be sent MUST be given up, reported to its sender and not delivered, and a stream that is reset MUST begin again at number 0.",
@@ -182,63 +233,3 @@ var _ = chapter("Messages", func() {
 		})
 	})
 })
-
-// bothDefault opens both ends with the sockets of a path that holds.
-var bothDefault lab.Sockets
-
-// unequalStreams asks for 7 and 9 streams and accepts 5 and 3.
-var unequalStreams = lab.Sockets{
-	Client: []wire.Option{{Name: wire.OutStreams, Value: 7}, {Name: wire.InStreams, Value: 5}},
-	Server: []wire.Option{{Name: wire.OutStreams, Value: 9}, {Name: wire.InStreams, Value: 3}},
-}
-
-// socketsWith sets options at both ends.
-func socketsWith(options ...wire.Option) lab.Sockets {
-	return lab.Sockets{Client: options, Server: options}
-}
-
-func expectStreams(ctx context.Context, e *lab.End, out, in uint16) {
-	if st := e.Status(ctx); st.OutStreams != out || st.InStreams != in {
-		e.Path.Fail("%s has %d streams out and %d in, wanted %d and %d", e, st.OutStreams, st.InStreams, out, in)
-	}
-}
-
-// expectNumbered fails the path unless the numbers of each stream go up one by one from 0.
-func expectNumbered(e *lab.End) {
-	next := map[uint16]uint16{}
-	for _, m := range assoc.Messages(e.Events) {
-		if m.SSN != next[m.Stream] {
-			e.Path.Fail("%s received number %d of stream %d, wanted %d", e, m.SSN, m.Stream, next[m.Stream])
-		}
-		next[m.Stream]++
-	}
-}
-
-// smallWindow lets a server that does not read soon take no more.
-var smallWindow = lab.Sockets{Server: []wire.Option{{Name: wire.ReceiveBuffer, Value: 8 << 10}}}
-
-// resettable lets both ends reset streams (bit 0 of SCTP_ENABLE_STREAM_RESET).
-var resettable = socketsWith(wire.Option{Name: wire.ReconfSupported, Value: 1}, wire.Option{Name: wire.StreamResets, Value: 1})
-
-// expectGivenUpOrDelivered fails the path unless every message was either delivered or
-// reported as given up, only mortal ones were given up, and at least one was.
-func expectGivenUpOrDelivered(from, to *lab.End) {
-	failed, came := map[string]bool{}, map[string]bool{}
-	for _, e := range from.Events {
-		if e.Kind == wire.EventFailed {
-			failed[e.Digest] = true
-		}
-	}
-	for _, m := range assoc.Messages(to.Events) {
-		came[m.Digest] = true
-	}
-	for i, m := range from.Sent.Messages {
-		d := wire.Digest(wire.Payload(from.Sent.Nonce, i, m.Size))
-		if came[d] == failed[d] || failed[d] && m.Policy == "" {
-			from.Path.Fail("message %d (lifetime %d ms): delivered %v, reported as given up %v", i, m.Value, came[d], failed[d])
-		}
-	}
-	if len(failed) == 0 {
-		from.Path.Fail("none of the messages that were not to live was given up")
-	}
-}

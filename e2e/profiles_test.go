@@ -60,6 +60,14 @@ func onStreams(count int, streams uint16) []wire.SendMessage {
 	return out
 }
 
+// onStream are messages that are all sent on one stream.
+func onStream(stream uint16, messages ...wire.SendMessage) []wire.SendMessage {
+	for i := range messages {
+		messages[i].Stream = stream
+	}
+	return messages
+}
+
 // everyOtherUnordered are on one stream; some are longer than a packet.
 func everyOtherUnordered(count int) []wire.SendMessage {
 	out := onStreams(count, 1)

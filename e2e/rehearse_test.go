@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -85,7 +84,7 @@ func (s *suite) rehearseFirst(ctx context.Context) error {
 	}
 	bed := fmt.Sprint(min(len(s.cluster.Nodes), 3))
 	cmd := exec.CommandContext(ctx, program, "--rehearse="+bed, "--focus="+s.focus, "--ginkgo.label-filter="+s.labels)
-	var said bytes.Buffer
+	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("nothing was deployed: %w\n%s", err, strings.TrimSpace(said.String()))
@@ -139,8 +138,13 @@ func give(s *corev1.Service, n byte) {
 
 // unrehearsed says why a spec has nothing to rehearse, "" if it has.
 func unrehearsed(c spec.Case) string {
-	if here.rehearsal != "" && c.Chapter() == "module" {
+	switch {
+	case here.rehearsal == "":
+		return ""
+	case c.Chapter() == "module":
 		return "it states no table"
+	case slices.Contains(c.Needs, spec.NodeAccess):
+		return "it has to do with real nodes"
 	}
 	return ""
 }

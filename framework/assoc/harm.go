@@ -12,6 +12,7 @@ const (
 	SizeBlackHole  = "size-black-hole"
 	DataLost       = "data-lost"
 	MessageDamaged = "message-damaged"
+	ChunkLost      = "chunk-lost" // of another kind than DATA
 )
 
 // Harm names what befell the messages that one end sent on their way to the other, by its

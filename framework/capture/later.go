@@ -12,9 +12,10 @@ type Loss struct {
 }
 
 // String says how far the packet came.
-func (l Loss) String() string {
-	return "then " + l.Packet + " " + l.course.passed(0, l.Last)
-}
+func (l Loss) String() string { return "then " + l.Text() }
+
+// Text is String where nothing was told before.
+func (l Loss) Text() string { return l.Packet + " " + l.course.passed(0, l.Last) }
 
 // parcel is a packet with all its sightings. What makes two packets the same is what no NAT
 // changes: the tag and the first chunk.

@@ -99,7 +99,14 @@ func FuzzRead(f *testing.F) {
 		if err := Text(new(bytes.Buffer), []Capture{got}); err != nil {
 			t.Error(err)
 		}
-		_ = Follow([]Capture{got}, Probe{Client: client, Target: server, ClientNode: "b", ServerNode: "b"}).String()
+		probe := Probe{Client: client, Target: server, ClientNode: "b", ServerNode: "b"}
+		_ = Follow([]Capture{got}, probe).String()
+		for _, l := range Vanished([]Capture{got}, probe) {
+			_ = l.Text()
+		}
+		if judged, wrong := Sums([]Capture{got}); judged < len(wrong) {
+			t.Errorf("%d wrong checksums of %d", len(wrong), judged)
+		}
 	})
 }
 

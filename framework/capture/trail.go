@@ -190,8 +190,9 @@ type sighting struct {
 	node   string
 	signer netip.Addr // who has sent it, by its own word
 	segment
-	icmp bool   // the segment is the one that the error quotes
-	said string // by the error
+	length int    // of the whole packet, in bytes
+	icmp   bool   // the segment is the one that the error quotes
+	said   string // by the error
 }
 
 // sightings reads all packets that are SCTP or about SCTP.
@@ -204,7 +205,7 @@ func sightings(captures []Capture) []sighting {
 				continue
 			}
 			if s, ok := parseSCTP(d); ok {
-				out = append(out, sighting{at: p.hop(), node: p.Node, signer: d.from, segment: s})
+				out = append(out, sighting{at: p.hop(), node: p.Node, signer: d.from, segment: s, length: p.Length})
 			} else if e, ok := parseICMP(d); ok && e.recognised {
 				out = append(out, sighting{at: p.hop(), node: p.Node, signer: d.from, segment: e.quoted, icmp: true, said: e.reason()})
 			}

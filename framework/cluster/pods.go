@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
@@ -19,6 +20,9 @@ import (
 // ErrImage says that a node could not get the image of a pod: no fault of the network
 // that is to be judged.
 var ErrImage = errors.New("the image cannot be pulled")
+
+// ErrSysctl says that a node, or the cluster, lets no pod have a sysctl that one asked for.
+var ErrSysctl = errors.New("pods may not have this sysctl")
 
 // hopeless are the reasons for which a container waits that waiting does not cure.
 var hopeless = []string{
@@ -38,10 +42,13 @@ func OnNode(name string) *corev1.Affinity {
 }
 
 // RunPod creates a pod and waits until it is ready. When it does not become so, the error
-// says what it waited for and what was seen last; it wraps ErrImage where that is why.
+// says what it waited for and what was seen last; it wraps ErrImage or ErrSysctl where that is why.
 func (c *Cluster) RunPod(ctx context.Context, namespace string, pod *corev1.Pod, limit time.Duration) (*corev1.Pod, error) {
 	start := time.Now()
 	made, err := c.Client.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{})
+	if apierrors.IsForbidden(err) && strings.Contains(err.Error(), "sysctl") {
+		return nil, fmt.Errorf("%w: %w", ErrSysctl, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("creating pod %s/%s: %w", namespace, pod.Name, err)
 	}
@@ -54,6 +61,9 @@ func (c *Cluster) RunPod(ctx context.Context, namespace string, pod *corev1.Pod,
 	})
 	if errors.Is(err, ErrImage) {
 		return nil, fmt.Errorf("%w: %s: %s", ErrImage, made.Spec.Containers[0].Image, pullMessage(last))
+	}
+	if errors.Is(err, ErrSysctl) {
+		return nil, fmt.Errorf("the kubelet of node %s: %w: %s", last.Spec.NodeName, ErrSysctl, last.Status.Message)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("pod %s/%s is not ready after %v: %s: %w",
@@ -118,6 +128,9 @@ func settled(pod *corev1.Pod) (bool, error) {
 			}
 			return false, errors.New("waiting longer does not help")
 		}
+	}
+	if pod.Status.Phase == corev1.PodFailed && pod.Status.Reason == "SysctlForbidden" {
+		return false, ErrSysctl
 	}
 	if pod.Status.Phase == corev1.PodFailed {
 		return false, errors.New(strings.TrimSpace("it failed: " + pod.Status.Reason + " " + pod.Status.Message))

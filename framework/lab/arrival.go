@@ -93,10 +93,42 @@ func (e *End) Finish(ctx context.Context) {
 	e.Shutdown(ctx)
 	r := e.other.Read(ctx, wire.Until{Event: wire.EventEOF}, stepPatience)
 	if last := len(r.Events) - 1; r.Late || last < 0 || r.Events[last].Kind != wire.EventEOF {
-		e.other.short(ctx, r, "no end of file after the SHUTDOWN of "+e.String())
+		if len(e.other.wrong()) > 0 { // what was to come before it did not
+			e.other.short(ctx, r, "no end of file after the SHUTDOWN of "+e.String())
+		}
+		e.lost("SHUTDOWN", e.other, r)
 	}
 	e.other.ReceivedAll()
-	e.Await(ctx, wire.EventAssoc, "SHUTDOWN_COMP")
+	if r := e.Read(ctx, wire.Until{Event: wire.EventAssoc, State: "SHUTDOWN_COMP"}, stepPatience); !has(r, "SHUTDOWN_COMP") {
+		e.other.lost("SHUTDOWN-ACK", e, r)
+	}
+}
+
+// Aborted waits until this end is told that its peer has aborted the association, and
+// returns what it is told.
+func (e *End) Aborted(ctx context.Context) wire.Event {
+	r := e.Read(ctx, wire.Until{Event: wire.EventAssoc, State: "COMM_LOST"}, stepPatience)
+	if !has(r, "COMM_LOST") {
+		e.other.lost("ABORT", e, r)
+	}
+	return r.Events[slices.IndexFunc(r.Events, func(v wire.Event) bool { return v.State == "COMM_LOST" })]
+}
+
+// has says whether a receive brought an event with some state.
+func has(r *wire.SocketReply, state string) bool {
+	return slices.ContainsFunc(r.Events, func(v wire.Event) bool { return v.State == state })
+}
+
+// lost ends the path because a chunk that this end's kernel has sent did not have its effect
+// on the other end.
+func (e *End) lost(chunk string, to *End, r *wire.SocketReply) {
+	took := (time.Duration(r.Ended-r.Begun) * time.Microsecond).Round(time.Millisecond)
+	told := "was told of nothing"
+	if last := len(r.Events) - 1; last >= 0 {
+		told = "was told last of " + describe(r.Events[last])
+	}
+	e.Path.class = assoc.ChunkLost
+	e.Path.Fail("the %s of %s did not come to %s, which %s in %v", chunk, e, to, told, took)
 }
 
 // describe tells of an event, for people.

@@ -20,6 +20,7 @@ type Sockets struct {
 	Client []wire.Option // before the association begins
 	Server []wire.Option
 	Many   bool   // the client's socket is one-to-many
+	Dual   bool   // both ends have their pod's addresses of every family, not that of the path alone
 	Port   uint16 // the client's; 0 is the kernel's choice
 }
 
@@ -93,7 +94,7 @@ func (p *Path) Listen(ctx context.Context, o Sockets) {
 func (p *Path) listen(ctx context.Context, o Sockets) {
 	for _, m := range p.backends {
 		at := p.endpoint(m).Addr
-		how := fmt.Sprint(*o.timers(), o.Server)
+		how := fmt.Sprint(*o.timers(), o.Server, o.Dual)
 		switch p.lab.listensAt(at, how) {
 		case how:
 			continue
@@ -101,7 +102,7 @@ func (p *Path) listen(ctx context.Context, o Sockets) {
 		default: // associations that it has accepted live on
 			p.ask(ctx, m, wire.SocketOp{Do: wire.DoClose, Socket: listener(at)})
 		}
-		r := p.ask(ctx, m, wire.SocketOp{Do: wire.DoListen, Socket: listener(at), Local: at, Timers: o.timers(), Options: o.Server})
+		r := p.ask(ctx, m, wire.SocketOp{Do: wire.DoListen, Socket: listener(at), Local: at, Also: p.also(m, o), Timers: o.timers(), Options: o.Server})
 		if r.Errno != "" {
 			p.end(reach.GroundBroken, "%s on %s cannot listen: %s", m.word, m.node, outcome(r))
 		}
@@ -111,12 +112,27 @@ func (p *Path) listen(ctx context.Context, o Sockets) {
 // listener is the name of the socket that listens at an address.
 func listener(at netip.AddrPort) string { return "listener " + at.String() }
 
+// also are the addresses of an agent that its sockets have beside that of the path.
+func (p *Path) also(m *member, o Sockets) []netip.Addr {
+	var out []netip.Addr
+	for f, a := range m.addrs {
+		if o.Dual && f != p.family {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // Dial connects the client to the path's target; the reply says what came of it.
 func (p *Path) Dial(ctx context.Context, o Sockets) (*End, *wire.SocketReply) {
+	return p.dial(ctx, o, p.target.addrs[p.family])
+}
+
+func (p *Path) dial(ctx context.Context, o Sockets, target netip.AddrPort) (*End, *wire.SocketReply) {
 	e := &End{Path: p, member: p.client, socket: p.name("client")}
 	op := wire.SocketOp{
 		Do: wire.DoDial, Socket: e.socket, Many: o.Many, Local: netip.AddrPortFrom(p.client.addrs[p.family], o.Port),
-		Target: p.target.addrs[p.family], Timers: o.timers(), Options: o.Client,
+		Also: p.also(p.client, o), Target: target, Timers: o.timers(), Options: o.Client,
 		Patience: wire.Millis((2*o.timers().InitWindow() + stepPatience).Milliseconds()),
 	}
 	r := p.ask(ctx, e.member, op)
@@ -256,6 +272,14 @@ func (e *End) Close(ctx context.Context) { e.must(ctx, wire.SocketOp{Do: wire.Do
 
 // Vanish lets the end drop every packet that comes, without a word to its peer.
 func (e *End) Vanish(ctx context.Context) { e.must(ctx, wire.SocketOp{Do: wire.DoSilence}) }
+
+// Drop lets the end drop some of the packets that come, until it is to hear again.
+func (e *End) Drop(ctx context.Context, d wire.Drop) {
+	e.must(ctx, wire.SocketOp{Do: wire.DoSilence, Drop: d})
+}
+
+// Hear lets the end take again what comes.
+func (e *End) Hear(ctx context.Context) { e.must(ctx, wire.SocketOp{Do: wire.DoHear}) }
 
 // outcome is what a reply says of a call that did not work, for people.
 func outcome(r *wire.SocketReply) string {

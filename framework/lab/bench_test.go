@@ -41,6 +41,7 @@ type bench struct {
 	doors    map[netip.AddrPort]*fakeSocket  // listeners of specs
 	harms    func([]wire.Event) []wire.Event // what the network does to messages
 	swallows bool                            // handshakes end at nobody
+	deaf     bool                            // SHUTDOWNs do not arrive
 	unacked  uint16                          // chunks, of every sender
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -15,6 +16,7 @@ import (
 	"github.com/onsi/ginkgo/v2"
 	corev1 "k8s.io/api/core/v1"
 
+	"sctp.test/framework/cluster"
 	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
@@ -129,7 +131,12 @@ func (r *Run) Deploy(ctx ginkgo.SpecContext, words ...string) *Lab {
 	ginkgo.GinkgoHelper()
 	l := newLab(r, specID())
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) { l.leave(ctx) })
-	if err := l.seat(ctx, words); err != nil {
+	err := l.seat(ctx, words)
+	if errors.Is(err, cluster.ErrSysctl) {
+		l.expected = true
+		ginkgo.Skip(err.Error())
+	}
+	if err != nil {
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not deploy: %v", l.id, err))
 	}
 	return l

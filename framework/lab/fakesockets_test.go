@@ -64,6 +64,9 @@ func (b *bench) step(a *agent, op wire.SocketOp) (r wire.SocketReply, done bool)
 	case wire.DoReceive:
 		return s.receive(op.Until)
 	case wire.DoShutdown:
+		if b.deaf {
+			return r, true
+		}
 		down := wire.Event{Kind: wire.EventAssoc, State: "SHUTDOWN_COMP"}
 		s.inbox = append(s.inbox, down)
 		s.peer.inbox = append(s.peer.inbox, wire.Event{Kind: wire.EventShutdown}, down, wire.Event{Kind: wire.EventEOF})

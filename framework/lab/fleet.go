@@ -162,8 +162,11 @@ func (f *fleet) pod(s seat, labels map[string]string) (*corev1.Pod, error) {
 	maps.Copy(pod.Labels, labels)
 	pod.Spec.Containers[0].Image = f.run.Image
 	pod.Spec.Affinity = cluster.OnNode(s.node)
-	if s.namespace == hostNetwork {
+	switch s.namespace {
+	case hostNetwork:
 		onHostNetwork(&pod.Spec)
+	case inUDP:
+		pod.Spec.SecurityContext.Sysctls = append(pod.Spec.SecurityContext.Sysctls, udpPort)
 	}
 	return pod, nil
 }
@@ -237,6 +240,13 @@ func (f *fleet) all(is func(*member) bool) bool {
 		}
 	}
 	return len(f.members) > 0
+}
+
+// on are the agents on a node.
+func (f *fleet) on(node string) []*member {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(f.members), func(m *member) bool { return m.node != node })
 }
 
 // close dismisses all agents, side by side: each may take a moment to say goodbye.

@@ -53,6 +53,7 @@ type fault struct {
 	path   *Path
 	ground reach.Ground
 	text   string
+	seen   string // what captures show of it
 }
 
 // OnEach does something on every path that a table says is answered, side by side. First
@@ -79,8 +80,9 @@ func (l *Lab) OnEach(ctx ginkgo.SpecContext, table string, do func(context.Conte
 	switch {
 	case ctx.Err() != nil: // Ginkgo tells of interrupts itself
 	case len(faults) > 0:
-		if i := slices.IndexFunc(faults, func(f fault) bool { return f.ground == worstGround(faults) }); faults[i].path.class != "" {
-			l.enter(spec.ClassEntry, faults[i].path.class)
+		l.witness(ctx, faults, do)
+		if class := worstOf(faults).path.class; class != "" {
+			l.enter(spec.ClassEntry, class)
 		}
 		l.conclude(ctx, worstGround(faults), l.faultText(faults, len(paths)))
 	case err != nil:
@@ -176,6 +178,11 @@ func (l *Lab) paths(matrices []reach.Matrix) []*Path {
 	return out
 }
 
+// anew is the path as it was before anything was done on it.
+func (p *Path) anew() *Path {
+	return &Path{pair: p.pair, lab: p.lab, number: p.number, client: p.client, target: p.target, backends: p.backends, text: p.text}
+}
+
 // echoing says whether every path still ends at an echo server.
 func (l *Lab) echoing(paths []*Path) bool {
 	return !slices.ContainsFunc(paths, func(p *Path) bool {
@@ -221,8 +228,16 @@ func resetSockets(ctx context.Context, m *member) error {
 // Fail ends the path's part of the spec: it is not as claimed.
 func (p *Path) Fail(format string, args ...any) { p.end(reach.GroundFail, format, args...) }
 
+// Broken ends the path's part of the spec: the suite could not do what it had to.
+func (p *Path) Broken(format string, args ...any) { p.end(reach.GroundBroken, format, args...) }
+
+// String names the path in reports.
+func (p *Path) String() string {
+	return fmt.Sprintf("%s -> %s (%s)", p.pair.client, p.server, p.family)
+}
+
 func (p *Path) end(ground reach.Ground, format string, args ...any) {
-	panic(fault{p, ground, fmt.Sprintf(format, args...)})
+	panic(fault{path: p, ground: ground, text: fmt.Sprintf(format, args...)})
 }
 
 // ask takes one step with a socket of an agent. What the kernel says is in the reply; an
@@ -246,37 +261,6 @@ func (p *Path) ask(ctx context.Context, m *member, op wire.SocketOp) *wire.Socke
 		p.end(reach.GroundBroken, "%s on %s could not %s: %v", m.word, m.node, op.Do, err)
 	}
 	return reply.Socket
-}
-
-// worstGround is fail where any path fails, for that cannot be undone by another.
-func worstGround(faults []fault) reach.Ground {
-	for _, f := range faults {
-		if f.ground == reach.GroundFail {
-			return f.ground
-		}
-	}
-	return faults[0].ground
-}
-
-// mostFaults are told in full.
-const mostFaults = 4
-
-// faultText is the failure for people: the worst fault and its path in the first line, then
-// every path with what was done on it.
-func (l *Lab) faultText(faults []fault, paths int) string {
-	first := faults[slices.IndexFunc(faults, func(f fault) bool { return f.ground == worstGround(faults) })]
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s (%s): %s; seen on %d of %d paths\n", l.id, first.path.text, first.path.family, first.text, len(faults), paths)
-	for i, f := range faults {
-		if i == mostFaults {
-			fmt.Fprintf(&b, "\n  and %d more paths, see associations.jsonl\n", len(faults)-i)
-			break
-		}
-		fmt.Fprintf(&b, "\n  %s (%s): %s\n", f.path.text, f.path.family, f.text)
-		f.path.tell(&b)
-	}
-	fmt.Fprintf(&b, "  evidence: %s      again: make e2e FOCUS=%s\n", l.folder(), l.id)
-	return b.String()
 }
 
 // saveSteps writes every step and its reply.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"sctp.test/framework/assoc"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
 )
@@ -116,6 +117,40 @@ func TestFaults(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A chunk that is lost is named, whatever becomes of the sockets.
+func TestLostChunks(t *testing.T) {
+	for want, do := range map[string]func(context.Context, *Path){
+		"the SHUTDOWN of x/client@1 on a did not come to x/server@1 on a, which was told of nothing in 20s": talk,
+		"the ABORT of x/client@1 on a did not come to x/server@1 on a, which was told of nothing in 20s": func(ctx context.Context, p *Path) {
+			c, s := p.Associate(ctx, Sockets{})
+			c.Abort(ctx, "")
+			s.Aborted(ctx)
+		},
+	} {
+		on(t, func(t *testing.T, b *bench) {
+			b.deaf = true
+			l, faults := onBench(t, b, do)
+			if len(faults) != 2 || faults[0].path.class != assoc.ChunkLost || worstGround(faults) != reach.GroundFail {
+				t.Fatalf("%d faults: %+v", len(faults), faults)
+			}
+			if text := l.faultText(faults, 2); !strings.Contains(text, want) {
+				t.Errorf("the failure does not say %q:\n%s", want, text)
+			}
+		})
+	}
+}
+
+// What captures show stands before everything else.
+func TestSeenComesFirst(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l, faults := onBench(t, b, func(_ context.Context, p *Path) { p.Fail("no") })
+		worstOf(faults).seen = "ABORT left the client pod, never left node a; "
+		if text := l.faultText(faults, 2); !strings.HasPrefix(text, "POL-99: ABORT left the client pod, never left node a; x/client@1 ") {
+			t.Errorf("told is %s", text)
+		}
+	})
 }
 
 // A path that fails ends alone, and those who wait for it go on.

@@ -21,6 +21,13 @@ const (
 	hostNetwork = "host" // pods on their nodes' own network, in a namespace of their own
 )
 
+// inUDP is the namespace of pods whose network carries SCTP in UDP, too (RFC 6951): they
+// have a sysctl that is not among those which every cluster lets its pods have.
+const inUDP = "udp"
+
+// udpPort is that sysctl and the port that IANA has assigned (RFC 6951 section 5.1).
+var udpPort = corev1.Sysctl{Name: "net.sctp.udp_port", Value: "9899"}
+
 // nowhere is the number of the node that an agent outside of the cluster is on.
 const nowhere = 0
 
@@ -38,9 +45,9 @@ func (r *Run) seat(o order, place int) seat {
 }
 
 // level is what Pod Security admits in a namespace: below privileged no pod gets its
-// node's network.
+// node's network, nor a sysctl that is not safe.
 func level(namespace string) psa.Level {
-	if namespace == hostNetwork {
+	if namespace == hostNetwork || namespace == inUDP {
 		return psa.LevelPrivileged
 	}
 	return psa.LevelRestricted

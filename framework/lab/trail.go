@@ -51,34 +51,39 @@ func (l *Lab) nodesOf(p asked, t target) []string {
 	return slices.Compact(nodes)
 }
 
-// follow reads captures, keeps them beside the other evidence, and says how far the packets
-// of a trial came.
+// follow reads captures and says how far the packets of a trial came.
 func (l *Lab) follow(p asked, t target, trial diag.Trial, raw map[string][]byte) (string, error) {
+	all, err := l.keep(raw)
+	if err != nil {
+		return "", err
+	}
+	return capture.Follow(all, l.sought(p, t, trial)).String(), nil
+}
+
+// keep reads captures, by node, and writes them beside the other evidence.
+func (l *Lab) keep(raw map[string][]byte) ([]capture.Capture, error) {
 	l.captures++
 	folder := filepath.Join(l.folder(), "captures", fmt.Sprint(l.captures))
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return "", err
+		return nil, err
 	}
 	var all []capture.Capture
 	for node, bytes := range raw {
 		if err := os.WriteFile(filepath.Join(folder, node+".pcapng"), bytes, 0o644); err != nil {
-			return "", err
+			return nil, err
 		}
 		c, err := capture.Read(node, bytes)
 		if err != nil {
-			return "", fmt.Errorf("capture of node %s: %w", node, err)
+			return nil, fmt.Errorf("capture of node %s: %w", node, err)
 		}
 		all = append(all, c)
 	}
 	slices.SortFunc(all, func(a, b capture.Capture) int { return strings.Compare(a.Node, b.Node) })
 	var text strings.Builder
 	if err := capture.Text(&text, all); err != nil {
-		return "", err
+		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "packets.txt"), []byte(text.String()), 0o644); err != nil {
-		return "", err
-	}
-	return capture.Follow(all, l.sought(p, t, trial)).String(), nil
+	return all, os.WriteFile(filepath.Join(folder, "packets.txt"), []byte(text.String()), 0o644)
 }
 
 // sought is what of a trial the captures can be searched for.

@@ -54,11 +54,21 @@ var lines = []struct {
 		"dial",
 		Request{ID: 8, Socket: &SocketOp{
 			Do: DoDial, Socket: "c1", Many: true, Local: netip.AddrPortFrom(from.Addr(), 0), Target: at4, Timers: &short,
-			Options: []Option{{NoDelay, 0}, {OutStreams, 5}}, Patience: 9000,
+			Options: []Option{{Name: NoDelay}, {Name: OutStreams, Value: 5}}, Patience: 9000,
 		}},
 		`{"id":8,"socket":{"do":"dial","socket":"c1","many":true,"local":"10.244.1.6:0","target":"10.244.2.4:80","timers":` + shortLine +
 			`,"options":[{"name":"nodelay","value":0},{"name":"out-streams","value":5}],"patience":9000}}`,
 	},
+	{
+		"dial from several addresses",
+		Request{ID: 8, Socket: &SocketOp{
+			Do: DoDial, Socket: "c1", Local: netip.AddrPortFrom(from.Addr(), 0), Also: []netip.Addr{netip.MustParseAddr("fd00::6")}, Target: at4, Timers: &short,
+			Options: []Option{{Name: PrimaryAddr, Addr: from.Addr()}},
+		}},
+		`{"id":8,"socket":{"do":"dial","socket":"c1","local":"10.244.1.6:0","also":["fd00::6"],"target":"10.244.2.4:80","timers":` + shortLine +
+			`,"options":[{"name":"primary-addr","value":0,"addr":"10.244.1.6"}]}}`,
+	},
+	{"silence", Request{ID: 9, Socket: &SocketOp{Do: DoSilence, Socket: "s1", Drop: Drop{Stream: 3}}}, `{"id":9,"socket":{"do":"silence","socket":"s1","drop":{"stream":3}}}`},
 	{"accept", Request{ID: 9, Socket: &SocketOp{Do: DoAccept, Socket: "s1", From: "l"}}, `{"id":9,"socket":{"do":"accept","socket":"s1","from":"l"}}`},
 	{
 		"send",

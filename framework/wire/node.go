@@ -25,8 +25,8 @@ type Open struct {
 // State asks for the agent's counters and listeners.
 type State struct{}
 
-// StateReply is the whole of /proc/net/sctp/snmp (empty while SCTP is off) and the
-// endpoints the agent listens on.
+// StateReply is the whole of /proc/net/sctp/snmp (empty while SCTP is off), the Udp rows
+// of /proc/net/snmp and snmp6, and the endpoints the agent listens on.
 type StateReply struct {
 	Counters  Counters   `json:"counters"`
 	Listeners []Endpoint `json:"listeners"`

@@ -121,6 +121,9 @@ const (
 	T1CookieExpireds = "SctpT1CookieExpireds"
 	Aborteds         = "SctpAborteds"
 	CurrEstab        = "SctpCurrEstab"
+	InPktDiscards    = "SctpInPktDiscards"
+	UDPIn            = "UdpInDatagrams"
+	UDP6In           = "Udp6InDatagrams"
 
 	AttemptFails  = "TcpAttemptFails"     // TCP connections that came to nothing
 	Unreachables  = "IcmpInDestUnreachs"  // ICMP errors that came in

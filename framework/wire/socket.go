@@ -14,6 +14,7 @@ type SocketOp struct {
 	Many    bool           `json:"many,omitempty"`   // listen, dial: one-to-many style (RFC 6458 section 3), else one-to-one
 	Assoc   int32          `json:"assoc,omitempty"`  // of a one-to-many socket: which association is meant
 	Local   netip.AddrPort `json:"local,omitzero"`   // listen, dial: port 0 is the kernel's choice
+	Also    []netip.Addr   `json:"also,omitempty"`   // listen, dial: this end's other addresses, of any family; the peer is told them (RFC 9260 section 5.1.2)
 	Target  netip.AddrPort `json:"target,omitzero"`  // dial
 	Timers  *Timers        `json:"timers,omitempty"` // listen, dial; set: of the living association
 	Options []Option       `json:"options,omitempty"`
@@ -25,6 +26,7 @@ type SocketOp struct {
 	Until  Until  `json:"until,omitzero"`   // receive
 	Buffer int    `json:"buffer,omitempty"` // receive: bytes read by one system call, 0 for the agent's choice
 	Cause  string `json:"cause,omitempty"`  // abort: the upper layer's reason (RFC 9260 section 3.3.10.12)
+	Drop   Drop   `json:"drop,omitzero"`    // silence
 
 	Patience Millis `json:"patience,omitempty"` // of whatever waits; 0 does not wait
 }
@@ -42,17 +44,25 @@ const (
 	DoReceive  Verb = "receive"
 	DoSet      Verb = "set"      // timers and options of a living socket
 	DoStatus   Verb = "status"   // SCTP_STATUS and what belongs to it
-	DoSilence  Verb = "silence"  // from now on the socket drops what comes: to its peer it has vanished
+	DoSilence  Verb = "silence"  // from now on the socket drops what comes, or some of it: to its peer it has vanished
+	DoHear     Verb = "hear"     // the end of a silence
 	DoShutdown Verb = "shutdown" // SHUTDOWN when everything is delivered (RFC 9260 section 9.2)
 	DoAbort    Verb = "abort"    // ABORT at once (section 9.1), and close
 	DoClose    Verb = "close"
 	DoReset    Verb = "reset" // abort and close every socket of the agent
 )
 
-// Option is a socket option that takes a number.
+// Drop says which packets a silence is about. The zero value is all of them.
+type Drop struct {
+	From   netip.Addr `json:"from,omitzero"`    // those that come from this address
+	Stream uint16     `json:"stream,omitempty"` // those that begin with DATA of this stream, which is not 0
+}
+
+// Option is a socket option that takes a number, or an address.
 type Option struct {
 	Name  OptionName `json:"name"`
 	Value int        `json:"value"`
+	Addr  netip.Addr `json:"addr,omitzero"`
 }
 
 // OptionName is one of the options that an agent knows.
@@ -84,6 +94,11 @@ const (
 	AuthSupported   OptionName = "auth-supported"         // SCTP_AUTH_SUPPORTED
 	AuthChunk       OptionName = "auth-chunk"             // type; SCTP_AUTH_CHUNK, RFC 6458 section 8.3.2
 	SenderDry       OptionName = "sender-dry"             // SCTP_SENDER_DRY_EVENT, section 6.1.9
+	EncapsPort      OptionName = "udp-encaps-port"        // of the peers to come; SCTP_REMOTE_UDP_ENCAPS_PORT, RFC 6951 section 6.1
+
+	PrimaryAddr   OptionName = "primary-addr" // of the peer; SCTP_PRIMARY_ADDR, RFC 6458 section 8.1.9
+	AddAddress    OptionName = "bindx-add"    // of this end; SCTP_BINDX_ADD_ADDR, section 9.1
+	RemoveAddress OptionName = "bindx-rem"    // likewise
 )
 
 // SendMessage is a message with what RFC 6458 section 5.3.4 lets a sender say of it.

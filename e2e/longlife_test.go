@@ -1,0 +1,136 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+
+	"sctp.test/framework/cluster"
+	"sctp.test/framework/lab"
+	"sctp.test/framework/module"
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+)
+
+// forgets is after how long Linux forgets an association that is idle
+// (nf_conntrack_sctp_timeout_established since Linux 6.2). longIdle is longer than that.
+const (
+	forgets  = 210 * time.Second
+	longIdle = forgets + 15*time.Second
+)
+
+// keptAliveInterval is the kernel's own time between heartbeats.
+const keptAliveInterval = 30 * time.Second
+
+// keptAlive sends heartbeats as often as the kernel does by itself, and withoutHeartbeats
+// none, from either end.
+var (
+	keptAlive = lab.Sockets{
+		Client: []wire.Option{{Name: wire.Heartbeats, Value: int(keptAliveInterval.Milliseconds())}},
+	}
+	withoutHeartbeats = socketsWith(wire.Option{Name: wire.Heartbeats, Value: 0})
+)
+
+// throughService is translated on its way.
+const throughService = `
+	            svc/sctpservice:30102
+	x/client@*  answered
+`
+
+// carriesOn says what becomes of data that is sent after a long time without heartbeats.
+func carriesOn(ctx context.Context, c, s *lab.End) string {
+	c.TrySend(ctx, growing(1, 100, 1)...)
+	r := s.Read(ctx, wire.Until{Messages: 1}, 20*time.Second)
+	if slices.ContainsFunc(r.Events, func(v wire.Event) bool { return v.Kind == wire.EventMessage }) {
+		return fmt.Sprintf("without heartbeats data still came through after %v", longIdle)
+	}
+	return fmt.Sprintf("without heartbeats no data came through after %v", longIdle)
+}
+
+// measureTracking reports after how long the nodes forget, where there is access to them.
+func measureTracking(ctx context.Context, l *lab.Lab) {
+	for _, n := range here.cluster.Nodes {
+		text, err := here.access.Run(ctx, n.Name, "cat", "/proc/sys/net/netfilter/nf_conntrack_sctp_timeout_established")
+		if err != nil {
+			l.Measured("nobody knows after how long node %s forgets an idle association (%v); idle was %v", n.Name, err, longIdle)
+			continue
+		}
+		l.Measured("node %s forgets an idle association after %ss; idle was %v", n.Name, strings.TrimSpace(text), longIdle)
+	}
+}
+
+// again are the programs of the network that are to be started again, once for all paths.
+type again struct {
+	components []cluster.Component
+	once       sync.Once
+	err        error
+	took       time.Duration
+}
+
+// restarts finds them on every node. Where there are none the spec is not applicable.
+func restarts(ctx context.Context) *again {
+	GinkgoHelper()
+	a := &again{}
+	for _, n := range here.cluster.Nodes {
+		found, err := here.cluster.Components(ctx, here.access, n.Name)
+		if err != nil {
+			conclude(reach.GroundBroken, "ASC-13: "+err.Error())
+		}
+		a.components = append(a.components, found...)
+	}
+	if len(a.components) == 0 {
+		why := "no DaemonSet is known to be a service proxy, network plugin or policy engine"
+		if here.access == nil {
+			why += ", and systemd units cannot be looked at without --node-access"
+		}
+		Skip(why)
+	}
+	return a
+}
+
+// all starts them again, all at the same time. Whoever comes later waits.
+func (a *again) all(ctx context.Context, p *path) {
+	a.once.Do(func() {
+		start := time.Now()
+		errs := make([]error, len(a.components))
+		var wg sync.WaitGroup
+		for i, c := range a.components {
+			wg.Go(func() { errs[i] = c.Restart(ctx) })
+		}
+		wg.Wait()
+		a.took = time.Since(start)
+		for _, err := range errs {
+			if err != nil {
+				a.err = err
+			}
+		}
+	})
+	if a.err != nil {
+		p.Broken("%v", a.err)
+	}
+}
+
+func (a *again) report(l *lab.Lab) {
+	var names []string
+	for _, c := range a.components {
+		names = append(names, c.Name+" on "+c.Node)
+	}
+	l.Measured("started again in %v: %s", a.took.Round(100*time.Millisecond), strings.Join(names, ", "))
+}
+
+// bringBack loads the module on a node that was rebooted, if the run has loaded it before.
+// Otherwise it has to be there by itself.
+func bringBack(ctx context.Context) {
+	GinkgoHelper()
+	if !here.modules.tried {
+		return
+	}
+	if _, err := module.LoadByDaemonSet(ctx, here.cluster, here.run.ID, here.image); err != nil {
+		conclude(reach.GroundBroken, "ASC-14: "+err.Error())
+	}
+}
