@@ -143,8 +143,8 @@ func unrehearsed(c spec.Case) string {
 		return ""
 	case c.Chapter() == "module":
 		return "it states no table"
-	case slices.Contains(c.Needs, spec.NodeAccess):
-		return "it has to do with real nodes"
+	case c.Effect != spec.Namespace:
+		return "it does something to real nodes"
 	}
 	return ""
 }
