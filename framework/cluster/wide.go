@@ -42,7 +42,7 @@ func (c *Cluster) discoverKinds() error {
 		if slices.ContainsFunc(c.WideKinds, func(o WideKind) bool { return o.Kind == k.Kind }) {
 			continue
 		}
-		served, err := serves(c.Client.Discovery(), k.Resource)
+		served, err := resourceServed(c.Client.Discovery(), k.Resource)
 		if err != nil {
 			return err
 		}
@@ -51,12 +51,12 @@ func (c *Cluster) discoverKinds() error {
 		}
 	}
 	var err error
-	c.MultiNetworkPolicies, err = serves(c.Client.Discovery(), multiNetwork)
+	c.MultiNetworkPolicies, err = resourceServed(c.Client.Discovery(), multiNetwork)
 	return err
 }
 
-// serves asks the API server whether it serves a resource.
-func serves(api discovery.DiscoveryInterface, r schema.GroupVersionResource) (bool, error) {
+// resourceServed asks the API server whether it serves a resource.
+func resourceServed(api discovery.DiscoveryInterface, r schema.GroupVersionResource) (bool, error) {
 	list, err := api.ServerResourcesForGroupVersion(r.GroupVersion().String())
 	if apierrors.IsNotFound(err) {
 		return false, nil
