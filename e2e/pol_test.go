@@ -619,8 +619,8 @@ var _ = chapter("Policies", func() {
 		Claim:  "Policies that select neither end of a path MUST NOT change it.",
 		Source: "networking.k8s.io/v1 NetworkPolicySpec.podSelector",
 	}, func(ctx SpecContext) {
-		listWidePolicies(ctx)
 		lab := Deploy(ctx, "x/server@*:80", "x/other@1:80", "x/client@2", "y/client@1")
+		listWidePolicies(ctx, lab)
 		lab.ExpectOpen(ctx)
 
 		By("denying to the servers, so that policies are known to be at work, and to pods that do not exist")

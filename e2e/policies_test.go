@@ -75,7 +75,7 @@ func egressToAddress(ctx SpecContext, lab *Lab) {
 
 // listWidePolicies puts those of administrators into the report: they may be why a path that
 // nothing of the suite denies is denied.
-func listWidePolicies(ctx SpecContext) {
+func listWidePolicies(ctx SpecContext, lab *Lab) {
 	GinkgoHelper()
 	policies, err := here.cluster.WidePolicies(ctx)
 	var names []string
@@ -84,9 +84,9 @@ func listWidePolicies(ctx SpecContext) {
 	}
 	switch {
 	case err != nil:
-		AddReportEntry(spec.MeasureEntry, "cluster-wide policies could not be listed: "+err.Error(), ReportEntryVisibilityNever)
+		lab.Measured("cluster-wide policies could not be listed: %v", err)
 	case len(names) > 0:
-		AddReportEntry(spec.MeasureEntry, "policies that administrators have made: "+strings.Join(names, ", "), ReportEntryVisibilityNever)
+		lab.Measured("policies that administrators have made: %s", strings.Join(names, ", "))
 	}
 }
 

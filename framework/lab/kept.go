@@ -54,7 +54,7 @@ func (l *Lab) Keep(ctx ginkgo.SpecContext, table string, o Sockets) *Kept {
 // begin opens the associations.
 func (k *Kept) begin(ctx context.Context, table string, o Sockets) ([]fault, error) {
 	matrices, err := k.lab.matrices(table)
-	if err != nil {
+	if err != nil || k.lab.run.rehearsing() {
 		return nil, err
 	}
 	k.paths = k.lab.paths(matrices)
