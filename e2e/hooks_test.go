@@ -129,6 +129,10 @@ func (s *suite) lacks(n spec.Need) string {
 		if s.module == moduleNever || s.module == modulePresent {
 			return "it loads the module, and --enable-module=" + s.module
 		}
+	case spec.ClusterPolicy:
+		if len(s.cluster.WideKinds) == 0 {
+			return "the cluster serves neither ClusterNetworkPolicy nor AdminNetworkPolicy (policy.networking.k8s.io)"
+		}
 	case spec.NetworkPolicy:
 		// The API does not tell whether anybody enforces policies; the specs find out.
 	}

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 
 	. "sctp.test/framework/lab"
@@ -229,7 +231,7 @@ var _ = chapter("Policies", func() {
 		Claim:  "An egress rule with protocol SCTP MUST admit the port and the peers it names and MUST NOT admit anything else to leave.",
 		Source: "networking.k8s.io/v1 NetworkPolicyEgressRule",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@*:80,81", "x/other@1:80", "y/server@2:80,81", "x/client@2")
+		lab := Deploy(ctx, append(here.outsider("out/peer:80"), "x/server@*:80,81", "x/other@1:80", "y/server@2:80,81", "x/client@2")...)
 		lab.ExpectOpen(ctx)
 
 		By("admitting port 80 of the servers in the same namespace")
@@ -246,6 +248,7 @@ var _ = chapter("Policies", func() {
 			            x/server@*:80  x/server@*:81  x/other@1:80  y/server@2:80  y/server@2:81
 			x/client@2  denied         denied         denied        answered       denied
 		`)
+		egressToAddress(ctx, lab)
 	})
 
 	It("must admit a path at both its ends", spec.Case{
@@ -279,7 +282,7 @@ var _ = chapter("Policies", func() {
 		Claim:  "A rule for one of SCTP, TCP and UDP MUST admit that protocol on its port and neither of the others.",
 		Source: "networking.k8s.io/v1 NetworkPolicyPort.protocol",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/sctp@1:80,80/tcp,80/udp", "x/tcp@2:80,80/tcp,80/udp", "x/udp@1:80,80/tcp,80/udp", "x/client@2")
+		lab := Deploy(ctx, "x/sctp@1:80,80/tcp,80/udp", "x/tcp@2:80,80/tcp,80/udp", "x/udp@1:80,80/tcp,80/udp", "x/client@*")
 		lab.ExpectOpen(ctx)
 
 		lab.Apply(ctx, "x", "policy/allow-sctp-only.yaml")
@@ -287,13 +290,13 @@ var _ = chapter("Policies", func() {
 		lab.Apply(ctx, "x", "policy/allow-udp-only.yaml")
 		lab.Expect(ctx, `
 			            x/sctp@1:80  x/sctp@1:80/tcp  x/sctp@1:80/udp
-			x/client@2  answered     denied           denied
+			x/client@*  answered     denied           denied
 
 			            x/tcp@2:80   x/tcp@2:80/tcp   x/tcp@2:80/udp
-			x/client@2  denied       answered         denied
+			x/client@*  denied       answered         denied
 
 			            x/udp@1:80   x/udp@1:80/tcp   x/udp@1:80/udp
-			x/client@2  denied       denied           answered
+			x/client@*  denied       denied           answered
 		`)
 	})
 
@@ -471,23 +474,22 @@ var _ = chapter("Policies", func() {
 	})
 
 	It("go by the pods' port where a NodePort stands before them", spec.Case{
-		ID: "POL-24", Level: spec.Informational, Needs: policyNeeds,
-		Claim:  "Through a NodePort, a rule with the pods' SCTP port and no peers MAY admit everybody: the API leaves open whether addresses are rewritten before policies apply.",
-		Source: conceptPolicies + ": ipBlock, on sources and destinations that are rewritten",
+		ID: "POL-24", Level: spec.Extended, Needs: spec.Needs{spec.NetworkPolicy, spec.TwoNodes},
+		Claim:  "Through a NodePort of any node but the pod's own, SCTP that is denied to everybody MUST NOT reach the pod; through its own node's it MAY; and a rule with the pod's port and no peers MUST admit it through every node's.",
+		Source: conceptPolicies + ": ipBlock, on sources that are rewritten; and traffic to and from the node where a pod is running is always allowed",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@1:30102 app=sctpserver", "x/client@*")
-		lab.Apply(ctx, "x", "okd/sctpservice.yaml")
-		lab.Expect(ctx, `
-			            node@*:svc/sctpservice:30102
-			x/client@*  answered
-		`)
+		lab := Deploy(ctx, "x/server@*:80", "x/client@*")
+		lab.ApplyPerNode(ctx, "x", "service/per-node.yaml")
+		lab.ExpectOnce(ctx, throughNodePorts(anyPort, "answered"))
 
-		By("denying everything to the server")
+		By("denying everything to the servers")
 		lab.Apply(ctx, "x", "policy/deny-ingress.yaml")
-		lab.Expect(ctx, `
-			            node@*:svc/sctpservice:30102
-			x/client@*  denied
-		`)
+		lab.Expect(ctx, throughNodePorts(otherPorts, "denied"))
+		lab.Measured("denied everything, through the NodePort of a server's own node: %s", lab.Look(ctx, throughNodePorts(ownPorts, "answered")))
+
+		By("admitting the pods' port beside it")
+		lab.Apply(ctx, "x", "policy/allow-port-80.yaml")
+		lab.Expect(ctx, throughNodePorts(anyPort, "answered"))
 	})
 
 	It("leave the TCP half of a rule at work", spec.Case{
@@ -507,18 +509,46 @@ var _ = chapter("Policies", func() {
 
 	It("are enforced between every two nodes", spec.Case{
 		ID: "POL-26", Level: spec.Core, Needs: policyNeeds,
-		Claim:  "A rule with a podSelector MUST admit and deny SCTP alike for each pair of client node and server node, within a node too.",
+		Claim:  "A rule with a podSelector MUST admit and deny SCTP alike for each pair of client node and server node, within a node too, straight to the pod and through a ClusterIP.",
 		Source: "networking.k8s.io/v1 NetworkPolicySpec",
 	}, func(ctx SpecContext) {
 		lab := Deploy(ctx, "x/server@*:80", "x/client@*", "x/stranger@*")
-		lab.ExpectOpen(ctx)
+		lab.ApplyPerNode(ctx, "x", "service/per-node.yaml")
+		lab.ExpectOnce(ctx, forEachNode(`
+			              x/server@N:80  svc/per-node-N:80
+			x/client@*    answered       answered
+			x/stranger@*  answered       answered
+		`))
 
 		lab.Apply(ctx, "x", "policy/allow-from-client.yaml")
-		lab.Expect(ctx, `
-			              x/server@*:80
-			x/client@*    answered
-			x/stranger@*  denied
-		`)
+		lab.Expect(ctx, forEachNode(`
+			              x/server@N:80  svc/per-node-N:80
+			x/client@*    answered       answered
+			x/stranger@*  denied         denied
+		`))
+	})
+
+	It("may cut associations that were there before them", spec.Case{
+		ID: "POL-27", Level: spec.Informational, Needs: policyNeeds,
+		Claim:  "An association that is established when a policy comes to deny it, or when what admits it goes, MAY live on or be cut.",
+		Source: conceptPolicies + ": what happens to existing connections is defined by the implementation",
+	}, func(ctx SpecContext) {
+		lab := Deploy(ctx, "x/server@*:80,30100", "x/client@*")
+		lab.ExpectOpen(ctx)
+
+		By("denying everything while associations stand")
+		kept, before := lab.Keep(ctx, throughout, heartbeating), time.Now()
+		lab.Apply(ctx, "x", "policy/deny-ingress.yaml")
+		lab.Expect(ctx, "x/server@*:80\nx/client@* denied")
+		lab.Measured("a deny arrived, and new associations were denied %v later: %s", lab.TookEffect(), kept.Fates(ctx, before))
+
+		By("admitting the client, and taking that back while associations stand")
+		lab.Apply(ctx, "x", "policy/allow-from-client.yaml")
+		lab.Expect(ctx, "x/server@*:80\nx/client@* answered")
+		kept, before = lab.Keep(ctx, throughout, heartbeating), time.Now()
+		lab.Delete(ctx, "x", "policy/allow-from-client.yaml")
+		lab.Expect(ctx, "x/server@*:80\nx/client@* denied")
+		lab.Measured("an allow was removed, and new associations were denied %v later: %s", lab.TookEffect(), kept.Fates(ctx, before))
 	})
 
 	It("take their time to be enforced and to be lifted", spec.Case{
@@ -534,11 +564,33 @@ var _ = chapter("Policies", func() {
 			            x/server@*:80
 			x/client@*  denied
 		`)
-		lab.Measured("denied between all nodes %v after the policy was created", lab.TookEffect())
+		lab.Measured("denied between all nodes %v after the policy was created: %s", lab.TookEffect(), lab.TookEffectByNodes())
 
 		lab.Delete(ctx, "x", "policy/deny-ingress.yaml")
 		lab.Expect(ctx, AllAnswered)
-		lab.Measured("open between all nodes %v after the policy was deleted", lab.TookEffect())
+		lab.Measured("open between all nodes %v after the policy was deleted: %s", lab.TookEffect(), lab.TookEffectByNodes())
+	})
+
+	It("give way to those of administrators, and these to them", spec.Case{
+		ID: "POL-29", Level: spec.Extended, Needs: spec.Needs{spec.NetworkPolicy, spec.ClusterPolicy}, Effect: spec.Cluster,
+		Claim:  "For SCTP to and from pods, rules of the admin tier that accept or deny MUST prevail over NetworkPolicies and rules that pass MUST leave it to them; rules of the baseline tier MUST hold where no NetworkPolicy selects the pod, and there only.",
+		Source: "policy.networking.k8s.io ClusterNetworkPolicy (v1beta1, v1alpha2), or AdminNetworkPolicy and BaselineAdminNetworkPolicy (v1alpha1)",
+	}, func(ctx SpecContext) {
+		lab := Deploy(ctx, "x/server@*:80,81,82", "y/other@2:80,81,82", "y/client@1")
+		lab.ExpectOnce(ctx, bothWays("answered", "answered", "answered"))
+		adminTier(ctx, lab)
+		baselineTier(ctx, lab)
+	})
+
+	It("hold on secondary networks", spec.Case{
+		ID: "POL-30", Level: spec.Extended, Needs: policyNeeds,
+		Claim:  "A MultiNetworkPolicy MUST admit and deny SCTP on the secondary network that it names.",
+		Source: "k8s.cni.cncf.io/v1beta1 MultiNetworkPolicy",
+	}, func(SpecContext) {
+		if here.cluster.MultiNetworkPolicies { // agents have addresses on the pods' network only
+			Skip("the cluster serves MultiNetworkPolicy (k8s.cni.cncf.io): policies of secondary networks are not judged by this suite")
+		}
+		Skip("the cluster serves no MultiNetworkPolicy (k8s.cni.cncf.io/v1beta1): it has no secondary networks with policies")
 	})
 
 	It("admit an address in its family only", spec.Case{
@@ -568,6 +620,7 @@ var _ = chapter("Policies", func() {
 		Source: "networking.k8s.io/v1 NetworkPolicySpec.podSelector",
 	}, func(ctx SpecContext) {
 		lab := Deploy(ctx, "x/server@*:80", "x/other@1:80", "x/client@2", "y/client@1")
+		listWidePolicies(ctx, lab)
 		lab.ExpectOpen(ctx)
 
 		By("denying to the servers, so that policies are known to be at work, and to pods that do not exist")
@@ -599,22 +652,19 @@ var _ = chapter("Policies", func() {
 
 	It("leave a pod's traffic to itself alone", spec.Case{
 		ID: "POL-35", Level: spec.Informational, Needs: policyNeeds,
-		Claim:  "A pod that is denied everything MAY still reach itself.",
-		Source: conceptPolicies + ": a pod cannot block access to itself",
+		Claim:  "A pod that is denied everything MAY still reach itself, and MAY be reached by the node it is on.",
+		Source: conceptPolicies + ": a pod cannot block access to itself; traffic to and from the node where a pod is running is always allowed",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@*:80", "x/client@1")
-		lab.Expect(ctx, `
-			              x/server@same:80
-			x/server@*    answered
-			x/client@1    answered
-		`)
+		alone := "x/server@1:80\nx/server@1 answered\n"
+		lab := Deploy(ctx, append(here.onNodes("host/node@1"), "x/server@1:80", "x/client@2")...)
+		for range here.onNodes("host/node@1") {
+			alone += "host/node@1 answered\n"
+		}
+		lab.ExpectOnce(ctx, alone+"x/client@2 answered")
 
-		lab.Apply(ctx, "x", "policy/deny-ingress.yaml")
-		lab.Expect(ctx, `
-			              x/server@same:80
-			x/server@*    answered
-			x/client@1    denied
-		`)
+		lab.Apply(ctx, "x", "policy/deny-both-ways.yaml")
+		lab.Expect(ctx, "x/server@1:80\nx/client@2 denied")
+		lab.Measured("denied everything, the pod by itself and its node found: %s", lab.Look(ctx, alone))
 	})
 
 	It("let a server answer that may begin nothing itself", spec.Case{

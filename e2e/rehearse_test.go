@@ -15,6 +15,8 @@ import (
 	"github.com/onsi/ginkgo/v2/formatter"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	fakedynamic "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
@@ -92,6 +94,11 @@ func (s *suite) rehearseFirst(ctx context.Context) error {
 	return nil
 }
 
+// administrators are the policies that a cluster that is made up serves beside NetworkPolicies.
+var administrators = cluster.WideKind{Kind: "ClusterNetworkPolicy", Resource: schema.GroupVersionResource{
+	Group: "policy.networking.k8s.io", Version: "v1beta1", Resource: "clusternetworkpolicies",
+}}
+
 // madeUp is a cluster whose API does what specs see of one: it gives Services addresses.
 func madeUp(nodes int) *cluster.Cluster {
 	client := fake.NewClientset()
@@ -103,7 +110,10 @@ func madeUp(nodes int) *cluster.Cluster {
 		}
 		return false, nil, nil // the usual tracker keeps it
 	})
-	c := &cluster.Cluster{Client: client}
+	c := &cluster.Cluster{Client: client, WideKinds: []cluster.WideKind{administrators}}
+	c.Dynamic = fakedynamic.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
+		administrators.Resource: administrators.Kind + "List",
+	})
 	for i := range nodes {
 		n := byte(i + 1)
 		c.Nodes = append(c.Nodes, cluster.Node{Number: i + 1, Name: fmt.Sprintf("node-%d", n), Internal: []netip.Addr{

@@ -255,16 +255,20 @@ func (s *suite) prepare(ctx context.Context, folder string) error {
 // bury removes what dead runs left. By their leases they look dead; but clocks differ, so
 // they must also be silent while we watch.
 func (s *suite) bury(ctx context.Context) error {
-	left, err := s.cluster.Abandoned(ctx, false)
-	if err != nil || len(left) == 0 {
+	dead, err := s.cluster.Abandoned(ctx, false)
+	if err == nil && len(dead) > 0 {
+		s.say("watching for %v whether these are left by dead runs: %s", cluster.SilentFor, strings.Join(dead, ", "))
+		dead, err = s.cluster.Silent(ctx, dead)
+	}
+	if err != nil {
 		return err
 	}
-	s.say("watching for %v whether these are left by dead runs: %s", cluster.SilentFor, strings.Join(left, ", "))
-	if left, err = s.cluster.Silent(ctx, left); err != nil || len(left) == 0 {
+	left, err := s.cluster.LeftBeside(ctx, dead)
+	if err != nil || left.Empty() {
 		return err
 	}
-	s.say("removing %s", strings.Join(left, ", "))
-	return s.cluster.DeleteNamespaces(ctx, left, 2*time.Minute)
+	s.say("removing %s", left)
+	return s.cluster.Remove(ctx, left, 2*time.Minute)
 }
 
 // stop removes the run from the cluster, with a context of its own: an interrupt must
@@ -289,20 +293,24 @@ func (s *suite) cleanCluster(ctx context.Context) (int, error) {
 		return exitBadInput, err
 	}
 	s.out = os.Stdout
-	left, err := s.cluster.Abandoned(ctx, true)
-	if err == nil && !s.force && len(left) > 0 {
+	namespaces, err := s.cluster.Abandoned(ctx, true)
+	if err == nil && !s.force && len(namespaces) > 0 {
 		s.say("watching for %v whether runs are alive", cluster.SilentFor)
-		left, err = s.cluster.Silent(ctx, left)
+		namespaces, err = s.cluster.Silent(ctx, namespaces)
 	}
 	if err != nil {
 		return exitBadInput, err
 	}
-	if len(left) == 0 {
+	left, err := s.cluster.LeftBeside(ctx, namespaces)
+	if err != nil {
+		return exitBadInput, err
+	}
+	if left.Empty() {
 		s.say("nothing to remove")
 		return exitOK, nil
 	}
-	s.say("removing %s", strings.Join(left, ", "))
-	if err := s.cluster.DeleteNamespaces(ctx, left, 5*time.Minute); err != nil {
+	s.say("removing %s", left)
+	if err := s.cluster.Remove(ctx, left, 5*time.Minute); err != nil {
 		return exitFailed, err
 	}
 	return exitOK, nil

@@ -6,9 +6,11 @@ import (
 	"embed"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/yaml"
 )
 
 // strict refuses fields that the API does not know: a typo in a policy would else read
@@ -40,6 +42,24 @@ func Object(file string) (runtime.Object, error) {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
 	object, err := runtime.Decode(strict, raw)
+	if err != nil {
+		return nil, fmt.Errorf("manifest %s: %w", file, err)
+	}
+	return object, nil
+}
+
+// Untyped decodes a file of a kind that client-go does not know. Who creates it must ask
+// the API server to be strict about its fields.
+func Untyped(file string) (*unstructured.Unstructured, error) {
+	raw, err := files.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	object := &unstructured.Unstructured{}
+	text, err := yaml.YAMLToJSONStrict(raw)
+	if err == nil {
+		err = object.UnmarshalJSON(text)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("manifest %s: %w", file, err)
 	}

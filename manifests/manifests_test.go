@@ -3,6 +3,7 @@ package manifests
 import (
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	psa "k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/yaml"
@@ -18,6 +20,22 @@ import (
 
 // machineConfig is of a kind that only OKD knows; it is applied by hand.
 const machineConfig = "okd/load-sctp-module.yaml"
+
+// administrators are the policies of kinds that client-go does not know.
+var administrators = []string{"policy/admin-tier.yaml", "policy/baseline-tier.yaml", "policy/admin.yaml", "policy/baseline-admin.yaml"}
+
+// typed decodes a file of a kind that client-go knows, and nil of another.
+func typed(t *testing.T, file string) runtime.Object {
+	t.Helper()
+	if file == machineConfig || slices.Contains(administrators, file) {
+		return nil
+	}
+	object, err := Object(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
 
 // each calls test for every file.
 func each(t *testing.T, test func(t *testing.T, file, text string)) {
@@ -42,12 +60,9 @@ func TestEveryFileIsOneObject(t *testing.T) {
 		if strings.Contains(text, "\n---") {
 			t.Error("more than one object in a file")
 		}
-		if file == machineConfig {
+		object := typed(t, file)
+		if object == nil {
 			return
-		}
-		object, err := Object(file)
-		if err != nil {
-			t.Fatal(err)
 		}
 		meta := object.(metav1.Object)
 		if meta.GetNamespace() != "" || meta.GetName() == "" {
@@ -89,14 +104,7 @@ func TestEveryFileSaysWhatItDoes(t *testing.T) {
 
 func TestServicesAndPolicies(t *testing.T) {
 	each(t, func(t *testing.T, file, text string) {
-		if file == machineConfig {
-			return
-		}
-		object, err := Object(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch o := object.(type) {
+		switch o := typed(t, file).(type) {
 		case *corev1.Service:
 			sentence, _, _ := strings.Cut(text, "\napiVersion")
 			if len(o.Spec.Selector) == 0 && !strings.Contains(sentence, "without a selector") || len(o.Spec.Ports) == 0 {
@@ -171,6 +179,41 @@ func TestPodSecurity(t *testing.T) {
 	}
 	if !template.Spec.Tolerations[0].MatchToleration(&corev1.Toleration{Operator: corev1.TolerationOpExists}) || *template.Spec.AutomountServiceAccountToken {
 		t.Errorf("the loader does not go to every node: %+v", template.Spec)
+	}
+}
+
+// Policies of administrators say the same in both versions of the API, and select pods by
+// the labels of their namespaces.
+func TestPoliciesOfAdministrators(t *testing.T) {
+	for _, file := range administrators {
+		o, err := Untyped(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		group, version, _ := strings.Cut(o.GetAPIVersion(), "/")
+		if group != "policy.networking.k8s.io" || !slices.Contains([]string{"v1alpha1", "v1beta1"}, version) {
+			t.Errorf("%s is of %s", file, o.GetAPIVersion())
+		}
+		if labels, _, err := unstructured.NestedStringMap(o.Object, "spec", "subject", "pods", "namespaceSelector", "matchLabels"); err != nil || len(labels) == 0 {
+			t.Errorf("%s selects namespaces by %v, %v", file, labels, err)
+		}
+		for _, direction := range []string{"ingress", "egress"} {
+			rules, _, err := unstructured.NestedSlice(o.Object, "spec", direction)
+			var actions []string
+			for _, r := range rules {
+				actions = append(actions, r.(map[string]any)["action"].(string))
+			}
+			want := "Accept Pass Deny"
+			if strings.Contains(o.GetName(), "baseline") || o.GetName() == "default" {
+				want = "Accept Deny"
+			}
+			if version == "v1alpha1" {
+				want = strings.ReplaceAll(want, "Accept", "Allow")
+			}
+			if got := strings.Join(actions, " "); got != want || err != nil {
+				t.Errorf("%s does %s with %s, want %s (%v)", file, got, direction, want, err)
+			}
+		}
 	}
 }
 

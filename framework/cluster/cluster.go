@@ -22,6 +22,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -34,10 +35,14 @@ import (
 // Cluster is a cluster that has answered.
 type Cluster struct {
 	Client  kubernetes.Interface
+	Dynamic dynamic.Interface // for kinds that client-go does not know
 	Config  *rest.Config
 	Version string   // of the API server, e.g. v1.37.2
 	Nodes   []Node   // ready, schedulable Linux nodes without taints, in the order of their names
 	LeftOut []string // the other nodes, each with the reason why agents do not run there
+
+	WideKinds            []WideKind // cluster-wide policies that are served; whether anybody enforces them the API does not tell
+	MultiNetworkPolicies bool       // whether policies of secondary networks are served
 }
 
 // Node is a node that agents can run on.
@@ -111,9 +116,13 @@ func Connect(ctx context.Context, timeout time.Duration) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig %s: %w", path, err)
 	}
+	wide, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig %s: %w", path, err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	c := &Cluster{Client: client, Config: config}
+	c := &Cluster{Client: client, Dynamic: wide, Config: config}
 	return c, c.discover(ctx)
 }
 
@@ -143,7 +152,7 @@ func (c *Cluster) discover(ctx context.Context) error {
 		return fmt.Errorf("%s has no schedulable Linux node (%s)", c.Config.Host, strings.Join(c.LeftOut, "; "))
 	}
 	number(c.Nodes)
-	return nil
+	return c.discoverKinds()
 }
 
 // MayTest asks the API server whether this user may do what every run does. The error

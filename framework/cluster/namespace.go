@@ -153,8 +153,15 @@ func (c *Cluster) renewals(ctx context.Context, namespaces []string) (map[string
 	return out, nil
 }
 
-// DeleteNamespaces removes namespaces and waits until they are gone.
-func (c *Cluster) DeleteNamespaces(ctx context.Context, names []string, timeout time.Duration) error {
+// Remove removes what runs have left and waits until it is gone.
+func (c *Cluster) Remove(ctx context.Context, left Left, timeout time.Duration) error {
+	if err := c.deleteWide(ctx, left.Policies); err != nil {
+		return err
+	}
+	return c.deleteNamespaces(ctx, left.Namespaces, timeout)
+}
+
+func (c *Cluster) deleteNamespaces(ctx context.Context, names []string, timeout time.Duration) error {
 	for _, n := range names {
 		if err := c.Drop(ctx, n); err != nil {
 			return err
@@ -192,11 +199,15 @@ func (c *Cluster) DeleteRun(ctx context.Context, run string, timeout time.Durati
 	if err != nil {
 		return fmt.Errorf("namespaces of run %s: %w", run, err)
 	}
-	var names []string
-	for _, ns := range list.Items {
-		names = append(names, ns.Name)
+	policies, err := c.WidePolicies(ctx)
+	if err != nil {
+		return err
 	}
-	return c.DeleteNamespaces(ctx, names, timeout)
+	left := Left{Policies: slices.DeleteFunc(policies, func(p WidePolicy) bool { return p.Run != run })}
+	for _, ns := range list.Items {
+		left.Namespaces = append(left.Namespaces, ns.Name)
+	}
+	return c.Remove(ctx, left, timeout)
 }
 
 // awaitGone waits for the deletion of a namespace. (The e2e framework's own wait is for

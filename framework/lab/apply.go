@@ -26,12 +26,12 @@ import (
 type object struct {
 	file      string
 	namespace string // as the spec calls it
-	kind      string // Service or NetworkPolicy
+	kind      string // Service, NetworkPolicy, or what else there is
 	name      string
 	delete    func(context.Context, string, metav1.DeleteOptions) error
 }
 
-func isPolicy(o object) bool { return o.kind == "NetworkPolicy" }
+func isPolicy(o object) bool { return strings.HasSuffix(o.kind, "NetworkPolicy") }
 
 // Apply creates what stands in a file below manifests/ in a namespace of the spec. Ports
 // of a Service become servers that tables may name: svc/NAME:PORT for its cluster
@@ -68,6 +68,11 @@ func (l *Lab) fill(p *networkingv1.NetworkPolicy) error {
 	var blocks []*networkingv1.IPBlock
 	for _, rule := range p.Spec.Ingress {
 		for _, peer := range rule.From {
+			blocks = append(blocks, peer.IPBlock)
+		}
+	}
+	for _, rule := range p.Spec.Egress {
+		for _, peer := range rule.To {
 			blocks = append(blocks, peer.IPBlock)
 		}
 	}

@@ -100,6 +100,16 @@ func (l *Lab) objectSources() []source {
 			return text.String(), errors.Join(errs...)
 		}})
 	}
+	for _, k := range l.run.Cluster.WideKinds {
+		out = append(out, source{"objects/" + k.Resource.Resource + ".yaml", func(ctx context.Context) (string, error) {
+			o, err := l.run.Cluster.Dynamic.Resource(k.Resource).List(ctx, all)
+			if err != nil {
+				return "", err
+			}
+			raw, err := yaml.Marshal(o.UnstructuredContent())
+			return string(raw), err
+		}})
+	}
 	return out
 }
 

@@ -52,6 +52,7 @@ type Lab struct {
 	source   bool                      // servers must see their clients' addresses
 	strange  map[string][]string       // labels that the spec has put on namespaces, by the namespaces' real names
 	effect   time.Duration             // see TookEffect
+	begun    []time.Duration           // when the batches of the last series began, from its start
 	patience time.Duration             // with the cluster
 	expected bool                      // something was, since it was last changed
 	changed  string                    // what was changed last: a manifest

@@ -51,6 +51,13 @@ func (l *Lab) ExpectOpen(ctx ginkgo.SpecContext) {
 	l.expect(ctx, greetingOnly, AllAnswered, 0)
 }
 
+// ExpectOnce is Expect that does not hold: for the control before something is denied, where
+// the paths are not all there are.
+func (l *Lab) ExpectOnce(ctx ginkgo.SpecContext, table string) {
+	ginkgo.GinkgoHelper()
+	l.expect(ctx, greetingOnly, table, 0)
+}
+
 // ExpectAll claims that every client without a port of its own reaches one server.
 func (l *Lab) ExpectAll(ctx ginkgo.SpecContext, server string) {
 	ginkgo.GinkgoHelper()
@@ -102,11 +109,6 @@ func (l *Lab) expect(ctx ginkgo.SpecContext, messages []wire.Message, table stri
 	}
 	l.remember(matrices)
 }
-
-// TookEffect is how long after the last Expect had begun the first round began that was as
-// claimed: what went before it had taken effect by then. Rounds are a quarter of a second
-// apart, or as long as their slowest probe takes.
-func (l *Lab) TookEffect() time.Duration { return l.effect.Round(10 * time.Millisecond) }
 
 // Measured puts a sentence with a number and its unit into the report.
 func (l *Lab) Measured(format string, args ...any) {
@@ -221,6 +223,7 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 	}
 	for batch := 1; ctx.Err() == nil; batch++ {
 		begun := time.Now()
+		l.begun = append(l.begun, begun.Sub(start))
 		if series.Holding() < 0 {
 			l.effect = begun.Sub(start)
 		}
@@ -246,6 +249,7 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 // begin puts a claim into the evidence.
 func (l *Lab) begin(c reach.Claim) *reach.Series {
 	l.series++
+	l.begun = nil
 	c.ID, c.Series, c.Evidence = l.id, l.series, l.folder()
 	l.evidence = append(l.evidence, reach.Line{Claim: &c})
 	return reach.NewSeries(c)

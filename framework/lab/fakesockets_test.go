@@ -62,6 +62,10 @@ func (b *bench) step(a *agent, op wire.SocketOp) (r wire.SocketReply, done bool)
 		b.deliver(s.peer, op)
 		r.Sent = len(op.Messages)
 	case wire.DoReceive:
+		if s == nil { // it was closed meanwhile
+			r.Call, r.Errno = "recvmsg: bad file descriptor", "EBADF"
+			return r, true
+		}
 		return s.receive(op.Until)
 	case wire.DoShutdown:
 		if b.deaf {

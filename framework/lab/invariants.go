@@ -106,6 +106,15 @@ func (l *Lab) leftovers(ctx context.Context) []string {
 			out = append(out, fmt.Sprintf("NetworkPolicy %s/%s is left", ns, p.Name))
 		}
 	}
+	wide, err := l.run.Cluster.WidePolicies(ctx)
+	if err != nil {
+		out = append(out, fmt.Sprintf("nobody knows whether a cluster-wide policy is left: %v", err))
+	}
+	for _, p := range wide {
+		if p.Run == l.run.ID {
+			out = append(out, fmt.Sprintf("%s is left", p))
+		}
+	}
 	return out
 }
 

@@ -42,14 +42,15 @@ type Needs []Need
 
 // The needs.
 const (
-	TwoNodes      Need = "two-nodes"      // two schedulable Linux nodes
-	NetworkPolicy Need = "network-policy" // a network plugin that enforces NetworkPolicy
-	DualStack     Need = "dual-stack"     // pods with addresses of both families
-	NodeAccess    Need = "node-access"    // --node-access
-	Outside       Need = "outside-agent"  // --external-agent
-	HostNetwork   Need = "host-network"   // agents on their nodes' network, which go with --node-access
-	ModuleAbsent  Need = "module-absent"  // a node where SCTP was off when the run began
-	ModuleLoading Need = "module-loading" // --enable-module that is not never
+	TwoNodes      Need = "two-nodes"              // two schedulable Linux nodes
+	NetworkPolicy Need = "network-policy"         // a network plugin that enforces NetworkPolicy
+	ClusterPolicy Need = "cluster-network-policy" // ClusterNetworkPolicy or AdminNetworkPolicy is served
+	DualStack     Need = "dual-stack"             // pods with addresses of both families
+	NodeAccess    Need = "node-access"            // --node-access
+	Outside       Need = "outside-agent"          // --external-agent
+	HostNetwork   Need = "host-network"           // agents on their nodes' network, which go with --node-access
+	ModuleAbsent  Need = "module-absent"          // a node where SCTP was off when the run began
+	ModuleLoading Need = "module-loading"         // --enable-module that is not never
 )
 
 // Effect says what a spec changes outside its own namespaces. Node and Cluster run
@@ -85,7 +86,7 @@ var chapters = map[string]string{
 
 var (
 	levels  = []Level{Core, Extended, Informational, SelfCheck}
-	needs   = Needs{TwoNodes, NetworkPolicy, DualStack, NodeAccess, Outside, HostNetwork, ModuleAbsent, ModuleLoading}
+	needs   = Needs{TwoNodes, NetworkPolicy, ClusterPolicy, DualStack, NodeAccess, Outside, HostNetwork, ModuleAbsent, ModuleLoading}
 	effects = []Effect{Namespace, Node, Cluster}
 	paces   = []Pace{Fast, Slow}
 

@@ -1,0 +1,197 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+)
+
+// Limits for associations that a spec holds open: until they are asked how they fare, and
+// for a message to come through one.
+const (
+	keepLimit = 10 * time.Minute
+	fareLimit = 3 * time.Second
+)
+
+// Kept are associations that a spec holds open while it does something else.
+type Kept struct {
+	lab   *Lab
+	paths []*Path
+	once  sync.Once
+
+	mu   sync.Mutex
+	held []*held
+}
+
+// held is one of them.
+type held struct {
+	client, server *End
+	ended          time.Time // zero while it lives
+	told           string    // what told its client
+	done           chan struct{}
+}
+
+// Keep opens an association on every path that a table says is answered. The ports belong
+// to the spec's sockets from then on, and the associations live until Fates has told of
+// them, or the spec ends.
+func (l *Lab) Keep(ctx ginkgo.SpecContext, table string, o Sockets) *Kept {
+	ginkgo.GinkgoHelper()
+	k := &Kept{lab: l}
+	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) error { return k.end(ctx) })
+	faults, err := k.begin(ctx, table, o)
+	k.conclude(ctx, faults, err)
+	return k
+}
+
+// begin opens the associations.
+func (k *Kept) begin(ctx context.Context, table string, o Sockets) ([]fault, error) {
+	matrices, err := k.lab.matrices(table)
+	if err != nil || k.lab.run.rehearsing() {
+		return nil, err
+	}
+	k.paths = k.lab.paths(matrices)
+	if err := k.lab.takeOver(ctx, k.paths); err != nil {
+		return nil, err
+	}
+	return walk(ctx, k.paths, func(ctx context.Context, p *Path) { k.open(ctx, p, o) }), nil
+}
+
+// conclude fails the spec where an association could not be opened or asked.
+func (k *Kept) conclude(ctx context.Context, faults []fault, err error) {
+	ginkgo.GinkgoHelper()
+	l := k.lab
+	switch {
+	case ctx.Err() != nil: // Ginkgo tells of interrupts itself
+	case len(faults) > 0:
+		l.conclude(ctx, worstGround(faults), l.faultText(faults, len(k.paths)))
+	case err != nil:
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
+	}
+}
+
+// open associates on a path and watches for the end.
+func (k *Kept) open(ctx context.Context, p *Path, o Sockets) {
+	h := &held{done: make(chan struct{})}
+	h.client, h.server = p.Associate(ctx, o)
+	k.mu.Lock()
+	k.held = append(k.held, h)
+	k.mu.Unlock()
+	go func() {
+		defer close(h.done)
+		_ = caught(func() { // an agent that cannot be asked is found out by Fates
+			end, _ := over(h.client.Read(ctx, wire.Until{Event: wire.EventAssoc, State: "COMM_LOST"}, keepLimit))
+			if end != nil {
+				h.ended, h.told = time.Now(), describe(*end)
+			}
+		})
+	}()
+}
+
+// Fates tells in a sentence what has become of the associations since a time, and ends
+// them: whether they have ended, and whether those that have not still carry a message.
+func (k *Kept) Fates(ctx ginkgo.SpecContext, since time.Time) string {
+	ginkgo.GinkgoHelper()
+	fates, faults := k.fates(ctx, since)
+	err := k.end(ctx)
+	k.conclude(ctx, faults, err)
+	return tellFates(fates)
+}
+
+// fates are the times since another by what had become of the associations then.
+func (k *Kept) fates(ctx context.Context, since time.Time) (map[string][]time.Duration, []fault) {
+	var mu sync.Mutex
+	out := map[string][]time.Duration{}
+	faults := walk(ctx, k.paths, func(ctx context.Context, p *Path) {
+		for _, h := range k.on(p) {
+			fate, at := h.fare(ctx)
+			mu.Lock()
+			out[fate] = append(out[fate], at.Sub(since))
+			mu.Unlock()
+		}
+	})
+	return out, faults
+}
+
+// on are those on one path.
+func (k *Kept) on(p *Path) []*held {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(k.held), func(h *held) bool { return h.client.Path != p })
+}
+
+// fare finds out how an association is, and since when.
+func (h *held) fare(ctx context.Context) (fate string, at time.Time) {
+	if h.over() {
+		return "had ended (" + h.told + ")", h.ended
+	}
+	h.client.TrySend(ctx, wire.SendMessage{Message: wire.Message{Size: 100}})
+	r := h.server.Read(ctx, wire.Until{Messages: 1}, fareLimit)
+	switch {
+	case slices.ContainsFunc(r.Events, func(e wire.Event) bool { return e.Kind == wire.EventMessage }):
+		return "carried a message", time.Now()
+	case h.over():
+		return "had ended (" + h.told + ")", h.ended
+	default:
+		return "stood and carried no message", time.Now()
+	}
+}
+
+func (h *held) over() bool {
+	select {
+	case <-h.done:
+		return !h.ended.IsZero()
+	default:
+		return false
+	}
+}
+
+// tellFates puts fates and their times into a sentence: 4 of 6 had ended 1.2s to 3s later, ...
+func tellFates(fates map[string][]time.Duration) string {
+	all := 0
+	var kinds []string
+	for fate, times := range fates {
+		all += len(times)
+		kinds = append(kinds, fate)
+	}
+	slices.Sort(kinds)
+	var parts []string
+	for _, fate := range kinds {
+		times := fates[fate]
+		slices.Sort(times)
+		first, last := times[0].Round(100*time.Millisecond), times[len(times)-1].Round(100*time.Millisecond)
+		when := first.String()
+		if last != first {
+			when += " to " + last.String()
+		}
+		parts = append(parts, fmt.Sprintf("%d of %d %s %s later", len(times), all, fate, when))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// end closes all sockets, once, and waits until nobody watches them.
+func (k *Kept) end(ctx context.Context) (err error) {
+	k.once.Do(func() {
+		err = k.lab.eachMember(func(m *member) error { return resetSockets(ctx, m) })
+		clear(k.lab.listening)
+		for _, h := range k.held {
+			select {
+			case <-h.done:
+			case <-ctx.Done():
+			}
+		}
+		for _, p := range k.paths {
+			p.mu.Lock()
+			k.lab.steps = append(k.lab.steps, p.steps...)
+			p.mu.Unlock()
+		}
+	})
+	return err
+}

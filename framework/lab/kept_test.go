@@ -1,0 +1,74 @@
+package lab
+
+import (
+	"testing"
+	"time"
+
+	"sctp.test/framework/wire"
+)
+
+// cut ends an association of the bench as heartbeats without an answer do.
+func (b *bench) cut(word string, l *Lab) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for a, sockets := range b.sockets {
+		for name, s := range sockets {
+			if a.identity.UID == l.member(word).uid && s.peer != nil && name != "" {
+				s.inbox = append(s.inbox, wire.Event{Kind: wire.EventAssoc, State: "COMM_LOST"})
+			}
+		}
+	}
+}
+
+func TestFatesOfKeptAssociations(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l := b.lab(t, "x/server@1:80", "x/client@*")
+		k := &Kept{lab: l}
+		if faults, err := k.begin(t.Context(), bothNodes, Sockets{}); err != nil || len(faults) > 0 {
+			t.Fatal(faults, err)
+		}
+		start := time.Now()
+		<-time.After(2 * time.Second)
+		b.cut("x/client@2", l)
+		<-time.After(2 * time.Second)
+		fates, faults := k.fates(t.Context(), start)
+		const want = "1 of 2 carried a message 4s later, 1 of 2 had ended (assoc-change COMM_LOST) 2s later"
+		if got := tellFates(fates); got != want || len(faults) > 0 {
+			t.Errorf("fates are %q (%v), want %q", got, faults, want)
+		}
+		for range 2 { // the spec tells, and its clean-up once more
+			if err := k.end(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		if len(l.steps) == 0 {
+			t.Error("the evidence does not have the steps")
+		}
+	})
+}
+
+func TestAnAssociationThatCarriesNothing(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l := b.lab(t, "x/server@1:80", "x/client@*")
+		k := &Kept{lab: l}
+		if faults, err := k.begin(t.Context(), bothNodes, Sockets{}); err != nil || len(faults) > 0 {
+			t.Fatal(faults, err)
+		}
+		b.harms = func([]wire.Event) []wire.Event { return nil }
+		fates, _ := k.fates(t.Context(), time.Now())
+		if got := tellFates(fates); got != "2 of 2 stood and carried no message 3s later" {
+			t.Errorf("fates are %q", got)
+		}
+		if err := k.end(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestTellFates(t *testing.T) {
+	s := time.Second
+	got := tellFates(map[string][]time.Duration{"lived": {3 * s, s}, "died": {2 * s}})
+	if got != "1 of 3 died 2s later, 2 of 3 lived 1s to 3s later" {
+		t.Errorf("it says %q", got)
+	}
+}
