@@ -564,11 +564,11 @@ var _ = chapter("Policies", func() {
 			            x/server@*:80
 			x/client@*  denied
 		`)
-		lab.Measured("denied between all nodes %v after the policy was created: %s", lab.TookEffect(), lab.TookEffectByNodes())
+		lab.Measured("denied between all nodes %v after the policy was created: %s", lab.TookEffect(), lab.EffectByNode())
 
 		lab.Delete(ctx, "x", "policy/deny-ingress.yaml")
 		lab.Expect(ctx, AllAnswered)
-		lab.Measured("open between all nodes %v after the policy was deleted: %s", lab.TookEffect(), lab.TookEffectByNodes())
+		lab.Measured("open between all nodes %v after the policy was deleted: %s", lab.TookEffect(), lab.EffectByNode())
 	})
 
 	It("give way to those of administrators, and these to them", spec.Case{

@@ -135,8 +135,12 @@ func settled(pod *corev1.Pod) (bool, error) {
 	if pod.Status.Phase == corev1.PodFailed {
 		return false, errors.New(strings.TrimSpace("it failed: " + pod.Status.Reason + " " + pod.Status.Message))
 	}
+	ready := corev1.PodReady
+	if len(pod.Spec.ReadinessGates) > 0 { // whoever made it opens them later
+		ready = corev1.ContainersReady
+	}
 	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+		if c.Type == ready && c.Status == corev1.ConditionTrue {
 			return len(pod.Status.PodIPs) > 0, nil
 		}
 	}

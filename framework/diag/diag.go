@@ -49,6 +49,8 @@ const (
 	NodePort  Kind = "NodePort"
 
 	LoadBalancer Kind = "LoadBalancer"
+	ExternalIP   Kind = "external IP" // of a Service
+	HostPort     Kind = "hostPort"    // of a pod, on its node
 )
 
 // Trial is one probe with what moved at both ends while it ran.

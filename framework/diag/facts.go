@@ -18,6 +18,7 @@ const (
 	wantsAnswer   fact = "an answer is wanted"
 	underPolicy   fact = "a policy applies"
 	translated    fact = "the address is a Service's"
+	hostPort      fact = "the address is a hostPort"
 	noSocket      fact = "the client's kernel has no SCTP"
 	noPermission  fact = "the client may not open an SCTP socket"
 	noProtocol    fact = "the answering host has no SCTP"
@@ -61,7 +62,8 @@ func facts(s Symptom) map[fact]bool {
 	out := map[fact]bool{
 		wantsAnswer:   !s.Want.Denies(),
 		underPolicy:   len(s.Policies) > 0,
-		translated:    s.Kind != Pod,
+		translated:    s.Kind != Pod && s.Kind != HostPort,
+		hostPort:      s.Kind == HostPort,
 		noSocket:      f.Outcome == reach.Unsupported && f.Stage == wire.StageSocket && !forbidden(f.Errno),
 		noPermission:  f.Outcome == reach.Unsupported && f.Stage == wire.StageSocket && forbidden(f.Errno),
 		noProtocol:    f.Outcome == reach.Unsupported && f.Stage != wire.StageSocket,

@@ -117,6 +117,12 @@ var table = []row{
 		fixed("packet filters that look into chunks, and connection tracking (`conntrack -L -p sctp`) of both nodes"),
 	},
 	{
+		"host-port-not-mapped",
+		[]condition{yes(hostPort), no(serverHeard), yes(directAnswers)},
+		each(nodes, "node %s does not lead its hostPort to the pod for SCTP (the pod's address works)", "nodes %s do not lead their hostPorts to the pods for SCTP (the pods' addresses work)"),
+		fixed("the network plugin's portmap, and the runtime: containerd before 1.4 and CRI-O before 1.19 leave SCTP out"),
+	},
+	{
 		"service-wrong-port",
 		[]condition{yes(refused), yes(serverStray), yes(translated)},
 		each(nodes, "the service proxy of node %s leads to a port of the pod where nobody listens for SCTP", "the service proxies of nodes %s lead to a port of the pod where nobody listens for SCTP"),

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -16,9 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"sctp.test/framework/cluster"
-	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
-	"sctp.test/framework/wire"
 	"sctp.test/manifests"
 )
 
@@ -39,11 +36,8 @@ func isPolicy(o object) bool { return strings.HasSuffix(o.kind, "NetworkPolicy")
 func (l *Lab) Apply(ctx ginkgo.SpecContext, namespace, file string) {
 	ginkgo.GinkgoHelper()
 	err := l.apply(ctx, namespace, file)
-	if errors.Is(err, errNoBalancer) {
-		l.expected = true
-		ginkgo.Skip(err.Error())
-	}
 	if err != nil {
+		l.skipWithout(err)
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not apply manifests/%s in %s: %v", l.id, file, namespace, err))
 	}
 }
@@ -193,31 +187,14 @@ func (l *Lab) replace(ctx context.Context, namespace, file, by string) error {
 	return unknownKind(object)
 }
 
-func (l *Lab) replacePorts(ctx context.Context, namespace, real, name string, by *corev1.Service) error {
-	api := l.run.Cluster.Client.CoreV1().Services(real)
-	now, err := api.Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return err
-	}
-	now.Spec.Ports = by.Spec.Ports
-	if now, err = api.Update(ctx, now, metav1.UpdateOptions{}); err != nil {
-		return err
-	}
-	l.forget(func(o object) bool { return o.kind == "Service" && o.name == name && o.namespace == namespace })
-	for _, p := range now.Spec.Ports {
-		if err := l.enlistService(namespace, now, p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // forget notes that what some Services were called leads to nobody any more.
 func (l *Lab) forget(chosen func(object) bool) {
-	for word, t := range l.targets {
-		if t.service != nil && slices.ContainsFunc(l.applied, func(o object) bool { return chosen(o) && o.kind == "Service" && o.name == t.service.Name }) {
-			t.gone = true
-			l.targets[word] = t
+	for _, targets := range []map[string]target{l.targets, l.twins} {
+		for word, t := range targets {
+			if t.service != nil && slices.ContainsFunc(l.applied, func(o object) bool { return chosen(o) && o.kind == "Service" && o.name == t.service.Name }) {
+				t.gone = true
+				targets[word] = t
+			}
 		}
 	}
 }
@@ -245,65 +222,6 @@ func (r *Run) confine(peers []networkingv1.NetworkPolicyPeer) {
 			s.MatchLabels[cluster.RunLabel] = r.ID
 		}
 	}
-}
-
-func (l *Lab) applyService(ctx context.Context, namespace, real, file string, s *corev1.Service) error {
-	l.run.mark(&s.ObjectMeta)
-	if s.Spec.IPFamilyPolicy == nil && len(l.families) > 1 {
-		both := corev1.IPFamilyPolicyPreferDualStack
-		s.Spec.IPFamilyPolicy = &both
-	}
-	api := l.run.Cluster.Client.CoreV1().Services(real)
-	made, err := api.Create(ctx, s, metav1.CreateOptions{})
-	if err != nil {
-		return err
-	}
-	l.applied = append(l.applied, object{file, namespace, "Service", s.Name, api.Delete})
-	if made.Spec.Type == corev1.ServiceTypeLoadBalancer {
-		if made, err = l.awaitAddresses(ctx, real, made.Name); err != nil {
-			return err
-		}
-	}
-	for _, p := range made.Spec.Ports {
-		if err := l.enlistService(namespace, made, p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// enlistService makes the names under which tables know a port of a Service.
-func (l *Lab) enlistService(namespace string, s *corev1.Service, p corev1.ServicePort) error {
-	proto := wire.Proto(strings.ToLower(string(p.Protocol)))
-	word := "svc/" + s.Name + ":" + port{number: uint16(p.Port), proto: proto}.String()
-	t := target{
-		kind: diag.ClusterIP, proto: proto, addrs: map[reach.Family]netip.AddrPort{},
-		port: uint16(p.TargetPort.IntValue()), namespace: namespace, service: s,
-	}
-	for _, ip := range s.Spec.ClusterIPs {
-		a, err := netip.ParseAddr(ip)
-		if err != nil {
-			return fmt.Errorf("cluster address of Service %s: %w", s.Name, err)
-		}
-		t.addrs[familyOf(a)] = netip.AddrPortFrom(a, uint16(p.Port))
-	}
-	l.addServer(reach.Name{Word: word}, t)
-	l.enlistLoadBalancer(s, p, word, t)
-	if p.NodePort == 0 {
-		return nil
-	}
-	for i := range l.run.Cluster.Nodes {
-		n := l.run.node(i + 1)
-		there := t
-		there.kind, there.node, there.addrs = diag.NodePort, n.Name, map[reach.Family]netip.AddrPort{}
-		for f := range t.addrs { // the families the Service has got
-			if a, ok := n.Addr(t.addrs[f].Addr()); ok {
-				there.addrs[f] = netip.AddrPortFrom(a, uint16(p.NodePort))
-			}
-		}
-		l.addServer(reach.Name{Word: fmt.Sprintf("node@%d:%s", i+1, word), Node: i + 1}, there)
-	}
-	return nil
 }
 
 // mark makes an object this run's.

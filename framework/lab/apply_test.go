@@ -102,7 +102,7 @@ func TestWithdrawKeepsWhatItCannotDelete(t *testing.T) {
 		for _, o := range l.applied {
 			left = append(left, o.name)
 		}
-		if !slices.Equal(left, []string{"deny-ingress", "port-differs"}) {
+		if !slices.Equal(left, []string{"deny-ingress", "port-differs", "port-differs-tcp"}) {
 			t.Errorf("left are %v", left)
 		}
 	})
@@ -153,7 +153,7 @@ func TestServiceNames(t *testing.T) {
 			on(t, func(t *testing.T, b *bench) {
 				b.Seed = tt.seed
 				l := newLab(b.Run, "POL-99")
-				if err := l.enlistService("x", tt.service, tt.service.Spec.Ports[0]); err != nil {
+				if err := l.enlistPorts("x", tt.service, portNumbers(tt.service)); err != nil {
 					t.Fatal(err)
 				}
 				got := map[string]string{}
@@ -169,7 +169,7 @@ func TestServiceNames(t *testing.T) {
 			})
 		})
 	}
-	if err := (&Lab{}).enlistService("x", service(0, "None"), service(0).Spec.Ports[0]); err == nil {
+	if err := (&Lab{}).enlistPorts("x", service(0, "None"), []int32{5000}); err == nil {
 		t.Error("a headless Service has no cluster address, and there is no error")
 	}
 }

@@ -22,6 +22,8 @@ type Sockets struct {
 	Many   bool   // the client's socket is one-to-many
 	Dual   bool   // both ends have their pod's addresses of every family, not that of the path alone
 	Port   uint16 // the client's; 0 is the kernel's choice
+
+	Everywhere bool // the server listens at the wildcard, and so lists every address it has
 }
 
 func (o Sockets) timers() *wire.Timers {
@@ -94,7 +96,10 @@ func (p *Path) Listen(ctx context.Context, o Sockets) {
 func (p *Path) listen(ctx context.Context, o Sockets) {
 	for _, m := range p.backends {
 		at := p.endpoint(m).Addr
-		how := fmt.Sprint(*o.timers(), o.Server, o.Dual)
+		how, local := fmt.Sprint(*o.timers(), o.Server, o.Dual, o.Everywhere), at
+		if o.Everywhere {
+			local = p.lab.everywhere(at)
+		}
 		switch p.lab.listensAt(at, how) {
 		case how:
 			continue
@@ -102,11 +107,20 @@ func (p *Path) listen(ctx context.Context, o Sockets) {
 		default: // associations that it has accepted live on
 			p.ask(ctx, m, wire.SocketOp{Do: wire.DoClose, Socket: listener(at)})
 		}
-		r := p.ask(ctx, m, wire.SocketOp{Do: wire.DoListen, Socket: listener(at), Local: at, Also: p.also(m, o), Timers: o.timers(), Options: o.Server})
+		r := p.ask(ctx, m, wire.SocketOp{Do: wire.DoListen, Socket: listener(at), Local: local, Also: p.also(m, o), Timers: o.timers(), Options: o.Server})
 		if r.Errno != "" {
 			p.end(reach.GroundBroken, "%s on %s cannot listen: %s", m.word, m.node, outcome(r))
 		}
 	}
+}
+
+// everywhere is the wildcard with the port of an address: that of both families where pods
+// have both.
+func (l *Lab) everywhere(at netip.AddrPort) netip.AddrPort {
+	if at.Addr().Is4() && len(l.families) == 1 {
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), at.Port())
+	}
+	return netip.AddrPortFrom(netip.IPv6Unspecified(), at.Port())
 }
 
 // listener is the name of the socket that listens at an address.

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -13,9 +12,6 @@ import (
 	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
 )
-
-// errNoBalancer says that nobody gives addresses to Services of type LoadBalancer.
-var errNoBalancer = errors.New("the cluster gives no address to a Service of type LoadBalancer")
 
 // balancerLimit is how long a load balancer may take to give an address.
 const balancerLimit = 30 * time.Second
@@ -32,7 +28,7 @@ func (l *Lab) awaitAddresses(ctx context.Context, real, name string) (*corev1.Se
 			return s, nil
 		}
 		if time.Since(start) > balancerLimit || ctx.Err() != nil {
-			return nil, fmt.Errorf("%w, in %v", errNoBalancer, time.Since(start).Round(time.Second))
+			return nil, fmt.Errorf("addresses of load balancers for SCTP are %w, or not in %v", errLacks, time.Since(start).Round(time.Second))
 		}
 		await(ctx, time.Now().Add(pace))
 	}

@@ -66,6 +66,7 @@ func on(t *testing.T, test func(t *testing.T, b *bench)) {
 			Options:    Options{ID: "1a2b3", Image: "registry/agent", Artifacts: t.TempDir(), Patience: 5 * time.Second},
 			Cluster:    &cluster.Cluster{Client: b.client, Nodes: nodes},
 			namespaces: map[string]string{"x": "sctp-x", "y": "sctp-y"},
+			ctx:        t.Context(),
 		}
 		b.fleet.run = b.Run
 		for _, n := range nodes {

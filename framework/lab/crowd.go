@@ -11,6 +11,7 @@ type crowd struct {
 	left    int           // paths that are still at work
 	waiting int           // of these, those that wait
 	met     chan struct{} // closed when all have come
+	over    chan struct{} // closed when what goes on beside the paths is over
 }
 
 // Meet waits until every path that is still at work has come as far.

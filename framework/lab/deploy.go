@@ -27,6 +27,7 @@ type Lab struct {
 	run      *Run
 	id       string // of the spec
 	families []reach.Family
+	asking   time.Time // when the last Expect began
 
 	mu      sync.Mutex
 	members []*member // in the order of the words
@@ -34,6 +35,7 @@ type Lab struct {
 	open    map[*member][]wire.Endpoint // listeners that are open
 	names   reach.Names
 	targets map[string]target // by the word of the server
+	twins   map[string]target // TCP twins of Services, by the word of what they are twins of
 	applied []object
 
 	asked    map[pair]bool             // what the last round of a settled table said: true is answered
@@ -46,19 +48,21 @@ type Lab struct {
 	before   map[*member]wire.Counters // of every agent of the fleet, when the spec began
 	late     map[string]bool           // agents and Services, by word, that need not be seen open before: their control is that they are reached later
 	unready  map[*member]bool          // pods that a Service must leave out
+	ending   map[*member]bool          // pods that are told to end and still serve
 	handmade map[string][]*member      // behind Services without a selector, by name
 	siblings map[string]string         // servers by the word of one whose denials they prove
 	block    string                    // the agent that documentation addresses stand for
 	source   bool                      // servers must see their clients' addresses
 	strange  map[string][]string       // labels that the spec has put on namespaces, by the namespaces' real names
 	effect   time.Duration             // see TookEffect
-	begun    []time.Duration           // when the batches of the last series began, from its start
+	effects  effects                   // likewise, from each node
 	patience time.Duration             // with the cluster
 	expected bool                      // something was, since it was last changed
 	changed  string                    // what was changed last: a manifest
 	failed   bool                      // before its end was cleared
 	enter    func(name, text string)   // puts an entry into Ginkgo's report of the spec
 
+	answers   []nameAnswer              // of resolvers
 	doors     map[string]*doorLock      // see Path.door
 	listening map[netip.AddrPort]string // sockets of the spec's own that listen, and how
 	steps     []step                    // everything done with sockets
@@ -77,6 +81,7 @@ type target struct {
 
 	namespace string          // as the spec calls it
 	service   *corev1.Service // nil for a pod
+	called    []int32         // what words call the ports of the Service
 }
 
 // podTarget is a port of an agent itself.
@@ -89,7 +94,7 @@ func podTarget(m *member, p port) target {
 }
 
 // behind are the pods that may answer at a target now: labels decide for a Service, and
-// whether a pod is ready.
+// whether a pod is ready. Those that are about to end serve where there are no others.
 func (l *Lab) behind(t target) []*member {
 	switch {
 	case t.closed || t.gone:
@@ -99,9 +104,20 @@ func (l *Lab) behind(t target) []*member {
 	case len(t.service.Spec.Selector) == 0:
 		return l.handmade[t.service.Name]
 	}
-	return slices.DeleteFunc(l.selected(t.namespace, t.service.Spec.Selector), func(m *member) bool {
-		return l.unready[m] && !t.service.Spec.PublishNotReadyAddresses
-	})
+	var ready, ending []*member
+	for _, m := range l.selected(t.namespace, t.service.Spec.Selector) {
+		switch {
+		case l.unready[m] && !t.service.Spec.PublishNotReadyAddresses:
+		case l.ending[m] && !t.service.Spec.PublishNotReadyAddresses:
+			ending = append(ending, m)
+		default:
+			ready = append(ready, m)
+		}
+	}
+	if len(ready) == 0 {
+		return ending
+	}
+	return ready
 }
 
 // translatedOn is the node whose service proxy a client's packets to the target meet, or on
@@ -118,8 +134,8 @@ func (t target) where() string {
 	switch t.kind {
 	case diag.Pod:
 		return "on " + t.node
-	case diag.NodePort:
-		return "NodePort of " + t.node
+	case diag.NodePort, diag.HostPort, diag.ExternalIP:
+		return string(t.kind) + " of " + t.node
 	default:
 		return string(t.kind)
 	}
@@ -146,7 +162,7 @@ func (r *Run) Deploy(ctx ginkgo.SpecContext, words ...string) *Lab {
 func newLab(r *Run, id string) *Lab {
 	return &Lab{
 		run: r, id: id, families: r.Families(), patience: r.Patience, late: map[string]bool{}, unready: map[*member]bool{}, handmade: map[string][]*member{}, siblings: map[string]string{}, strange: map[string][]string{}, orders: map[*member]order{},
-		open: map[*member][]wire.Endpoint{}, targets: map[string]target{},
+		open: map[*member][]wire.Endpoint{}, targets: map[string]target{}, twins: map[string]target{}, ending: map[*member]bool{}, effects: newEffects(),
 		enter: func(name, text string) { ginkgo.AddReportEntry(name, text, ginkgo.ReportEntryVisibilityNever) },
 		asked: map[pair]bool{}, controls: map[pair]bool{}, fastest: map[pair]time.Duration{},
 		doors: map[string]*doorLock{}, listening: map[netip.AddrPort]string{},
@@ -205,7 +221,9 @@ func (l *Lab) enlist(m *member, o order, place int) {
 	word := o.word(place)
 	l.names.Clients = append(l.names.Clients, reach.Name{Word: word, Node: place})
 	for _, p := range o.ports {
-		l.addServer(reach.Name{Word: word + ":" + p.String(), Node: place}, podTarget(m, p))
+		there := p
+		there.number = l.run.port(m.seat, p.number)
+		l.addServer(reach.Name{Word: word + ":" + p.String(), Node: place}, podTarget(m, there))
 	}
 }
 
@@ -232,6 +250,7 @@ func (l *Lab) equip(ctx context.Context, m *member) error {
 		if p.closed {
 			continue
 		}
+		p.number = l.run.port(m.seat, p.number)
 		if err := l.listen(ctx, m, p); err != nil {
 			return err
 		}
@@ -239,10 +258,14 @@ func (l *Lab) equip(ctx context.Context, m *member) error {
 	return nil
 }
 
+func endpointOf(m *member, f reach.Family, p port) wire.Endpoint {
+	return wire.Endpoint{Proto: p.proto, Addr: netip.AddrPortFrom(m.addrs[f], p.number)}
+}
+
 // listen opens a listener on an agent in every family of the run.
 func (l *Lab) listen(ctx context.Context, m *member, p port) error {
 	for _, f := range l.families {
-		e := wire.Endpoint{Proto: p.proto, Addr: netip.AddrPortFrom(m.addrs[f], p.number)}
+		e := endpointOf(m, f, p)
 		reply, err := m.ask(ctx, wire.Request{Listen: &wire.Listen{Endpoint: e, Timers: listenTimers}})
 		switch {
 		case err == nil:
@@ -291,6 +314,7 @@ func (l *Lab) clear(ctx context.Context) string {
 		unproven = l.control(ctx)
 	}
 	err = cmp.Or(err, l.withdraw(ctx, func(object) bool { return true }))
+	l.endLingering(ctx)
 	ground, broken := l.brokenInvariants(ctx)
 	err = cmp.Or(err, l.eachMember(func(m *member) error { return l.strip(ctx, m) }), l.unlabelNamespaces(ctx))
 	for _, m := range l.members {

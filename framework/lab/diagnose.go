@@ -7,9 +7,6 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
@@ -18,8 +15,7 @@ import (
 // Limits of a diagnosis: it is done while the spec's objects still stand, and a person waits.
 const (
 	diagnoseLimit = 75 * time.Second
-	diagnosePaths = 4               // wrong paths that are asked again
-	twinPatience  = 6 * time.Second // for a Service of another protocol to get its rules
+	diagnosePaths = 4 // wrong paths that are asked again
 	laddPatience  = wire.Millis(3000)
 )
 
@@ -43,7 +39,7 @@ func (l *Lab) diagnose(ctx context.Context, wrong []reach.Place, messages []wire
 	for _, p := range l.representatives(wrong) {
 		t := l.targets[p.server]
 		if _, made := twins[p.server]; !made {
-			twins[p.server] = l.twins(ctx, p.server, t)
+			twins[p.server] = l.twinsOf(ctx, p.server, t)
 		}
 		out = append(out, l.symptom(ctx, p, t, twins[p.server], messages))
 	}
@@ -225,9 +221,9 @@ type twinSet struct {
 	trouble []string // why there is none
 }
 
-// twins makes the pods behind a target listen on the same port number for TCP and UDP too,
+// twinsOf makes the pods behind a target listen on the same port number for TCP and UDP too,
 // and gives a Service of each to a target that is a Service's.
-func (l *Lab) twins(ctx context.Context, word string, t target) twinSet {
+func (l *Lab) twinsOf(ctx context.Context, word string, t target) twinSet {
 	set := twinSet{targets: map[wire.Proto]target{}}
 	if t.proto != wire.SCTP || t.port == 0 || len(l.behind(t)) == 0 {
 		return set
@@ -252,34 +248,5 @@ func (l *Lab) twin(ctx context.Context, word string, t target, p port) (target, 
 	if t.kind == diag.Pod {
 		return podTarget(t.pod, p), nil
 	}
-	s := twinService(t.service, p.proto)
-	word = strings.Replace(word, "/"+t.service.Name+":", "/"+s.Name+":", 1) + "/" + string(p.proto)
-	if twin, made := l.targets[word]; made {
-		return twin, nil
-	}
-	if err := l.applyService(ctx, t.namespace, t.service.Namespace, "", s); err != nil {
-		return target{}, err
-	}
-	twin, made := l.targets[word]
-	if !made {
-		return target{}, fmt.Errorf("the twin of Service %s has no such address", t.service.Name)
-	}
-	return twin, nil
-}
-
-// twinService is a Service like another one, for another protocol.
-func twinService(like *corev1.Service, proto wire.Proto) *corev1.Service {
-	s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: like.Name + "-" + string(proto)}, Spec: corev1.ServiceSpec{
-		Type: like.Spec.Type, Selector: like.Spec.Selector, IPFamilies: like.Spec.IPFamilies, IPFamilyPolicy: like.Spec.IPFamilyPolicy,
-		InternalTrafficPolicy: like.Spec.InternalTrafficPolicy, ExternalTrafficPolicy: like.Spec.ExternalTrafficPolicy,
-		SessionAffinity: like.Spec.SessionAffinity,
-	}}
-	for _, p := range like.Spec.Ports {
-		if p.Protocol == corev1.ProtocolSCTP {
-			s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{
-				Name: p.Name, Protocol: corev1.Protocol(strings.ToUpper(string(proto))), Port: p.Port, TargetPort: p.TargetPort,
-			})
-		}
-	}
-	return s
+	return l.twinFor(ctx, word, t, p.proto)
 }

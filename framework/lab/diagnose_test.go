@@ -142,7 +142,7 @@ func TestLeftovers(t *testing.T) {
 func TestTwinsOfAPod(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
 		l := b.lab(t, "x/server:80", "x/client")
-		set := l.twins(t.Context(), "x/server:80", l.targets["x/server:80"])
+		set := l.twinsOf(t.Context(), "x/server:80", l.targets["x/server:80"])
 		if len(set.targets) != 2 || len(set.trouble) > 0 || set.targets[wire.TCP].kind != diag.Pod || set.targets[wire.UDP].port != 80 {
 			t.Errorf("twins are %+v", set)
 		}

@@ -10,55 +10,77 @@ import (
 	"sctp.test/framework/reach"
 )
 
+// effects tell when what a table claims began to be so, for each pair of nodes: what the
+// nodes' proxies and policy engines do at different times.
+type effects struct {
+	since map[string]time.Duration // by the pair, in words, counted from the first question
+	twins time.Duration            // when TCP was right everywhere; -1 while it is not, or is not asked
+}
+
+func newEffects() effects { return effects{since: map[string]time.Duration{}, twins: -1} }
+
+// timeEffects notes for which pairs of nodes a batch is right that began so long after the
+// first one. The handshake counts, too: an INIT that is sent again was not answered before.
+func (l *Lab) timeEffects(r reach.Report, begun time.Duration, questions []*question) {
+	wrong, took := map[string]bool{}, map[string]time.Duration{}
+	for _, p := range r.Wrong() {
+		wrong[l.endsOf(p.Row.Word, p.Column.Word)] = true
+	}
+	for _, q := range questions {
+		if seen := q.evidence.Seen; !q.twin && q.round == 0 && seen != nil && seen.Greeting != nil {
+			ends := l.endsOf(q.client, q.server)
+			took[ends] = max(took[ends], time.Duration(seen.Connect)*time.Microsecond)
+		}
+	}
+	for _, q := range questions {
+		if q.twin {
+			continue
+		}
+		ends := l.endsOf(q.client, q.server)
+		if _, before := l.effects.since[ends]; wrong[ends] {
+			delete(l.effects.since, ends)
+		} else if !before {
+			l.effects.since[ends] = begun + took[ends]
+		}
+	}
+}
+
+// timeTwins notes when TCP was right.
+func (l *Lab) timeTwins(s *reach.Series, begun time.Time) {
+	switch right := len(s.Report.WrongTwins()) == 0; {
+	case len(s.Report.Twins) == 0, !right:
+		l.effects.twins = -1
+	case l.effects.twins < 0:
+		l.effects.twins = begun.Sub(l.asking)
+	}
+}
+
 // TookEffect is how long after the last Expect had begun the first round began that was as
 // claimed: what went before it had taken effect by then. Rounds are a quarter of a second
 // apart, or as long as their slowest probe takes.
 func (l *Lab) TookEffect() time.Duration { return l.effect.Round(10 * time.Millisecond) }
 
-// TookEffectByNodes is TookEffect of each pair of the client's node and the server's, in
-// words: the first round from which all their paths were as claimed.
-func (l *Lab) TookEffectByNodes() string {
-	since := map[string]time.Duration{}
-	for i, batch := range l.batches() {
-		wrong := map[string]bool{}
-		for _, a := range batch {
-			pair := l.endsOf(a)
-			wrong[pair] = wrong[pair] || !a.Want.Admits(reach.Judge(a.Evidence))
-		}
-		for pair, wrong := range wrong {
-			if wrong {
-				delete(since, pair)
-			} else if _, known := since[pair]; !known {
-				since[pair] = l.begun[i]
-			}
-		}
-	}
+// EffectByNode is TookEffect for each pair of the client's node and the server's, in words,
+// and for TCP, where it was asked. A Service has no node, its name stands there.
+func (l *Lab) EffectByNode() string {
 	var parts []string
-	for _, pair := range slices.Sorted(maps.Keys(since)) {
-		parts = append(parts, fmt.Sprintf("%s %v", pair, since[pair].Round(10*time.Millisecond)))
+	for _, ends := range slices.Sorted(maps.Keys(l.effects.since)) {
+		parts = append(parts, fmt.Sprintf("%s %v", ends, l.effects.since[ends].Round(10*time.Millisecond)))
+	}
+	if l.effects.twins >= 0 {
+		parts = append(parts, fmt.Sprintf("for TCP %v", l.effects.twins.Round(10*time.Millisecond)))
 	}
 	return strings.Join(parts, ", ")
 }
 
-// batches are the probes of the last series, by the batch they were asked in.
-func (l *Lab) batches() [][]reach.Asked {
-	out := make([][]reach.Asked, len(l.begun))
-	for _, line := range l.evidence {
-		if a := line.Asked; a != nil && a.Series == l.series {
-			out[a.Batch-1] = append(out[a.Batch-1], *a)
-		}
-	}
-	return out
-}
-
-// endsOf names the nodes at the ends of a probe. A Service has no node.
-func (l *Lab) endsOf(a reach.Asked) string {
-	from, to := "nowhere", l.targets[a.Server].node
-	if m := l.member(a.Client); m != nil {
+// endsOf names the nodes at the ends of a path.
+func (l *Lab) endsOf(client, server string) string {
+	from, to := "nowhere", l.targets[server].node
+	if m := l.member(client); m != nil {
 		from = m.node
 	}
 	if to == "" {
-		to = a.Server
+		to = server
 	}
 	return from + " to " + to
 }

@@ -8,13 +8,13 @@ import (
 )
 
 // Denials that come to the nodes one after another are told of each pair of nodes.
-func TestEffectByNodes(t *testing.T) {
+func TestEffectByNode(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
 		l := b.lab(t, "x/server@*:80", "x/client@1")
 		if r := claim(t, l, "ipv4:\nx/server@*:80\nx/client@1 answered"); len(r.Wrong()) > 0 {
 			t.Fatal(r.Text())
 		}
-		if got := l.TookEffectByNodes(); got != "a to a 0s, a to b 0s" {
+		if got := l.EffectByNode(); got != "a to a 0s, a to b 0s" {
 			t.Errorf("with nothing to wait for: %q", got)
 		}
 		start := time.Now()
@@ -28,7 +28,7 @@ func TestEffectByNodes(t *testing.T) {
 		if r := claim(t, l, "ipv4:\nx/server@*:80\nx/client@1 denied"); len(r.Wrong()) > 0 {
 			t.Fatal(r.Text())
 		}
-		if got := l.TookEffectByNodes(); got != "a to a 0s, a to b 1.65s" { // the second round begins when the first denial has ended
+		if got := l.EffectByNode(); got != "a to a 0s, a to b 1.65s" { // the second round begins when the first denial has ended
 			t.Errorf("by nodes: %q", got)
 		}
 	})

@@ -42,12 +42,20 @@ func (l *Lab) endpoints(ctx context.Context, namespace, service string, port int
 			return err
 		}
 		l.applied = append(l.applied, object{"", namespace, "EndpointSlice", s.Name, api.Delete})
+		twin := twinSlice(s, service)
+		l.run.mark(&twin.ObjectMeta)
+		if _, err := api.Create(ctx, twin, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+		l.applied = append(l.applied, object{"", namespace, "EndpointSlice", twin.Name, api.Delete})
 	}
-	l.handmade[service] = members
-	for word, t := range l.targets {
-		if t.service != nil && t.service.Name == service {
-			t.port = uint16(port)
-			l.targets[word] = t
+	l.handmade[service], l.handmade[twinName(service, corev1.ProtocolTCP)] = members, members
+	for _, targets := range []map[string]target{l.targets, l.twins} {
+		for word, t := range targets {
+			if t.service != nil && (t.service.Name == service || t.service.Name == twinName(service, corev1.ProtocolTCP)) {
+				t.port = uint16(port)
+				targets[word] = t
+			}
 		}
 	}
 	return nil

@@ -107,6 +107,8 @@ func (l *Lab) expect(ctx ginkgo.SpecContext, messages []wire.Message, table stri
 	if len(series.Report.Wrong()) > 0 {
 		l.fail(ctx, series, messages)
 	}
+	l.awaitTwins(ctx, series)
+	l.tellOfTwins(series)
 	l.remember(matrices)
 }
 
@@ -217,13 +219,13 @@ func (l *Lab) plainClients() []reach.Name {
 // many more rounds as it is to hold.
 func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message, hold int) *reach.Series {
 	start := time.Now()
+	l.asking, l.effects = start, newEffects()
 	series := l.begin(c)
 	if l.run.rehearsing() {
 		return series
 	}
 	for batch := 1; ctx.Err() == nil; batch++ {
 		begun := time.Now()
-		l.begun = append(l.begun, begun.Sub(start))
 		if series.Holding() < 0 {
 			l.effect = begun.Sub(start)
 		}
@@ -231,7 +233,10 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 		if ask.holding {
 			ask.rounds = hold
 		}
-		series.Add(l.note(series, batch, l.batch(ctx, ask), start))
+		questions := l.batch(ctx, ask)
+		series.Add(l.note(series, batch, questions, start))
+		l.timeEffects(series.Report, begun.Sub(start), questions)
+		l.timeTwins(series, begun)
 		wrong := series.Report.Wrong()
 		switch {
 		case len(wrong) == 0 && series.Holding() == hold, series.Report.State == reach.Intermittent:
@@ -249,7 +254,6 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 // begin puts a claim into the evidence.
 func (l *Lab) begin(c reach.Claim) *reach.Series {
 	l.series++
-	l.begun = nil
 	c.ID, c.Series, c.Evidence = l.id, l.series, l.folder()
 	l.evidence = append(l.evidence, reach.Line{Claim: &c})
 	return reach.NewSeries(c)
@@ -262,7 +266,7 @@ func (l *Lab) note(s *reach.Series, batch int, questions []*question, start time
 	for _, q := range questions {
 		out = append(out, reach.Asked{
 			Series: s.Series, Batch: batch, Round: s.Report.Rounds + q.round + 1, At: now, Elapsed: wire.Millis(now.Sub(start).Milliseconds()),
-			Family: q.family, Client: q.client, Server: q.server, Want: q.want, Path: l.path(q), Evidence: q.evidence, Moved: q.moved,
+			Family: q.family, Client: q.client, Server: q.server, Twin: q.twin, Want: q.want, Path: l.path(q), Evidence: q.evidence, Moved: q.moved,
 		})
 	}
 	for i := range out {
@@ -366,7 +370,7 @@ func (l *Lab) save() error {
 	if err := os.MkdirAll(l.folder(), 0o755); err != nil {
 		return err
 	}
-	if err := l.saveSteps(); err != nil {
+	if err := errors.Join(l.saveSteps(), l.saveNames()); err != nil {
 		return err
 	}
 	var lines strings.Builder

@@ -14,6 +14,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	psa "k8s.io/pod-security-admission/api"
 
 	"sctp.test/framework/cluster"
 	"sctp.test/framework/probe"
@@ -40,6 +41,7 @@ type member struct {
 	addrs map[reach.Family]netip.Addr
 	mtu   int // bytes; 0 is not known
 	agent *probe.Agent
+	dial  probe.Dialer // opens its streams
 
 	word string // what the current spec calls it, "" when it is free
 }
@@ -95,15 +97,15 @@ func worst(errs []error, seats []seat) error {
 	return fmt.Errorf("on nodes %s: %w", strings.Join(slices.Compact(nodes), ", "), first)
 }
 
-// add makes an agent whose pod has some labels from the start.
-func (f *fleet) add(ctx context.Context, s seat, labels map[string]string) (*member, error) {
+// add makes an agent whose pod has some labels, and is changed by variants, from the start.
+func (f *fleet) add(ctx context.Context, s seat, labels map[string]string, variants ...Variant) (*member, error) {
 	switch {
 	case f.run.rehearsing():
-		return f.pretend(ctx, s, labels)
+		return f.pretend(ctx, s, labels, variants)
 	case s.outside():
 		return f.admit(ctx)
 	}
-	if s.namespace == hostNetwork && f.run.Access == nil {
+	if level(s.namespace) == psa.LevelPrivileged && f.run.Access == nil {
 		return nil, fmt.Errorf("agents on the nodes' network: %w", cluster.ErrNoAccess)
 	}
 	real, err := f.run.namespace(ctx, s.namespace)
@@ -113,6 +115,9 @@ func (f *fleet) add(ctx context.Context, s seat, labels map[string]string) (*mem
 	pod, err := f.pod(s, labels)
 	if err != nil {
 		return nil, err
+	}
+	for _, vary := range variants {
+		vary(pod)
 	}
 	pod, err = f.run.Cluster.RunPod(ctx, real, pod, startLimit)
 	if err != nil {
@@ -126,11 +131,10 @@ func (f *fleet) add(ctx context.Context, s seat, labels map[string]string) (*mem
 		}
 		m.addrs[familyOf(a)] = a
 	}
-	m.agent = probe.New(f.run.ctx, //nolint:contextcheck // streams live as long as the run
-		fmt.Sprintf("%s/%s on %s", s.namespace, pod.Name, s.node),
-		func(ctx context.Context, in io.Reader, out io.Writer) error {
-			return f.run.Cluster.Stream(ctx, real, pod.Name, "agent", []string{"/sctp-agent", "session"}, in, out)
-		})
+	m.dial = func(ctx context.Context, in io.Reader, out io.Writer) error {
+		return f.run.Cluster.Stream(ctx, real, pod.Name, "agent", []string{"/sctp-agent", "session"}, in, out)
+	}
+	m.agent = f.speakTo(m) //nolint:contextcheck // streams live as long as the run
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	hello, err := m.agent.Hello(ctx)
@@ -140,6 +144,11 @@ func (f *fleet) add(ctx context.Context, s seat, labels map[string]string) (*mem
 	m.mtu = hello.MTU
 	f.enroll(m)
 	return m, nil
+}
+
+// speakTo returns what asks an agent from now on.
+func (f *fleet) speakTo(m *member) *probe.Agent {
+	return probe.New(f.run.ctx, fmt.Sprintf("%s/%s on %s", m.namespace, m.pod, m.node), m.dial)
 }
 
 func (f *fleet) enroll(m *member) {

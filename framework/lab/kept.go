@@ -61,7 +61,7 @@ func (k *Kept) begin(ctx context.Context, table string, o Sockets) ([]fault, err
 	if err := k.lab.takeOver(ctx, k.paths); err != nil {
 		return nil, err
 	}
-	return walk(ctx, k.paths, func(ctx context.Context, p *Path) { k.open(ctx, p, o) }), nil
+	return walk(ctx, k.paths, &crowd{left: len(k.paths)}, func(ctx context.Context, p *Path) { k.open(ctx, p, o) }), nil
 }
 
 // conclude fails the spec where an association could not be opened or asked.
@@ -109,7 +109,7 @@ func (k *Kept) Fates(ctx ginkgo.SpecContext, since time.Time) string {
 func (k *Kept) fates(ctx context.Context, since time.Time) (map[string][]time.Duration, []fault) {
 	var mu sync.Mutex
 	out := map[string][]time.Duration{}
-	faults := walk(ctx, k.paths, func(ctx context.Context, p *Path) {
+	faults := walk(ctx, k.paths, &crowd{left: len(k.paths)}, func(ctx context.Context, p *Path) {
 		for _, h := range k.on(p) {
 			fate, at := h.fare(ctx)
 			mu.Lock()

@@ -107,17 +107,18 @@ func parseLabels(changes []string) (map[string]*string, error) {
 	return out, nil
 }
 
-// Join adds an agent to the spec whose pod is created now and has the labels of its word
-// from the start. What denies it while it has not been seen open must let it be reached at
+// Join adds an agent to the spec whose pod is created now and has the labels of its word,
+// and what variants give it, from the start. What denies it while it has not been seen open must let it be reached at
 // the end of the spec.
-func (l *Lab) Join(ctx ginkgo.SpecContext, word string) {
+func (l *Lab) Join(ctx ginkgo.SpecContext, word string, variants ...Variant) {
 	ginkgo.GinkgoHelper()
-	if err := l.join(ctx, word); err != nil {
+	if err := l.join(ctx, word, variants); err != nil {
+		l.skipWithout(err)
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not add %s: %v", l.id, word, err))
 	}
 }
 
-func (l *Lab) join(ctx context.Context, word string) error {
+func (l *Lab) join(ctx context.Context, word string, variants []Variant) error {
 	o, err := parseOrder(word)
 	if err != nil {
 		return err
@@ -126,13 +127,16 @@ func (l *Lab) join(ctx context.Context, word string) error {
 		return fmt.Errorf("%q names no node, as in x/late@1", word)
 	}
 	place := l.places(o, 0)[0]
-	m, err := l.run.fleet.add(ctx, l.run.seat(o, place), o.labels)
+	m, err := l.run.fleet.add(ctx, l.run.seat(o, place), o.labels, variants...)
 	if err != nil {
 		return err
 	}
 	m.word = o.word(place)
 	l.members, l.orders[m], l.late[m.word] = append(l.members, m), o, true
 	l.enlist(m, o, place)
+	if err := l.enlistVariant(ctx, m, place); err != nil {
+		return err
+	}
 	return l.equip(ctx, m)
 }
 

@@ -62,6 +62,20 @@ type fault struct {
 // When all are done every socket is closed, and what went wrong fails the spec.
 func (l *Lab) OnEach(ctx ginkgo.SpecContext, table string, do func(context.Context, *Path)) {
 	ginkgo.GinkgoHelper()
+	paths := l.openPaths(ctx, table)
+	if l.run.rehearsing() {
+		return
+	}
+	faults, err := l.onPaths(ctx, paths, do)
+	if len(faults) > 0 && ctx.Err() == nil {
+		l.witness(ctx, faults, do)
+	}
+	l.tellOfFaults(ctx, faults, len(paths), err)
+}
+
+// openPaths finds every path of a table open by ordinary probes.
+func (l *Lab) openPaths(ctx ginkgo.SpecContext, table string) []*Path {
+	ginkgo.GinkgoHelper()
 	l.expected = true
 	matrices, err := l.matrices(table)
 	if err != nil {
@@ -69,22 +83,25 @@ func (l *Lab) OnEach(ctx ginkgo.SpecContext, table string, do func(context.Conte
 	}
 	paths := l.paths(matrices)
 	if l.echoing(paths) {
-		if series := l.settle(ctx, reach.Claim{Matrices: matrices}, greetingOnly, 0); ctx.Err() == nil && len(series.Report.Wrong()) > 0 {
+		series := l.settle(ctx, reach.Claim{Matrices: matrices}, greetingOnly, 0)
+		if ctx.Err() == nil && len(series.Report.Wrong()) > 0 {
 			l.fail(ctx, series, greetingOnly)
 		}
+		l.tellOfTwins(series)
 	}
-	if l.run.rehearsing() {
-		return
-	}
-	faults, err := l.onPaths(ctx, paths, do)
+	return paths
+}
+
+// tellOfFaults fails the spec for what went wrong on so many paths, or for an error of ours.
+func (l *Lab) tellOfFaults(ctx context.Context, faults []fault, paths int, err error) {
+	ginkgo.GinkgoHelper()
 	switch {
 	case ctx.Err() != nil: // Ginkgo tells of interrupts itself
 	case len(faults) > 0:
-		l.witness(ctx, faults, do)
 		if class := worstOf(faults).path.class; class != "" {
 			l.enter(spec.ClassEntry, class)
 		}
-		l.conclude(ctx, worstGround(faults), l.faultText(faults, len(paths)))
+		l.conclude(ctx, worstGround(faults), l.faultText(faults, paths))
 	case err != nil:
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
 	}
@@ -96,20 +113,24 @@ func (l *Lab) onPaths(ctx context.Context, paths []*Path, do func(context.Contex
 	if err := l.takeOver(ctx, paths); err != nil {
 		return nil, err
 	}
-	faults := walk(ctx, paths, do)
+	faults := walk(ctx, paths, &crowd{left: len(paths)}, do)
+	return faults, l.tidy(ctx, paths)
+}
+
+// tidy keeps the steps of paths and closes their sockets.
+func (l *Lab) tidy(ctx context.Context, paths []*Path) error {
 	for _, p := range paths {
 		l.steps = append(l.steps, p.steps...)
 	}
 	clear(l.listening)
-	return faults, l.eachMember(func(m *member) error { return resetSockets(ctx, m) })
+	return l.eachMember(func(m *member) error { return resetSockets(ctx, m) })
 }
 
 // walk does something on every path at the same time. What fails ends its own path only.
-func walk(ctx context.Context, paths []*Path, do func(context.Context, *Path)) []fault {
+func walk(ctx context.Context, paths []*Path, all *crowd, do func(context.Context, *Path)) []fault {
 	var mu sync.Mutex
 	var faults []fault
 	var wg sync.WaitGroup
-	all := &crowd{left: len(paths)}
 	for _, p := range paths {
 		p.others = all
 		wg.Go(func() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"net/netip"
 	"slices"
 
@@ -19,6 +20,7 @@ import (
 const (
 	outside     = "out"  // outside of the cluster: no pod, no labels, on no node of it
 	hostNetwork = "host" // pods on their nodes' own network, in a namespace of their own
+	hostPorts   = "door" // pods that may have ports of their nodes, likewise
 )
 
 // inUDP is the namespace of pods whose network carries SCTP in UDP, too (RFC 6951): they
@@ -44,10 +46,11 @@ func (r *Run) seat(o order, place int) seat {
 	return seat{o.namespace, r.node(place).Name}
 }
 
-// level is what Pod Security admits in a namespace: below privileged no pod gets its
-// node's network, nor a sysctl that is not safe.
+// level is what Pod Security admits in a namespace: below privileged no pod gets anything of
+// its node's network, nor a sysctl that is not safe.
 func level(namespace string) psa.Level {
-	if namespace == hostNetwork || namespace == inUDP {
+	switch namespace {
+	case hostNetwork, hostPorts, inUDP:
 		return psa.LevelPrivileged
 	}
 	return psa.LevelRestricted
@@ -55,9 +58,29 @@ func level(namespace string) psa.Level {
 
 // onHostNetwork gives a pod its node's network. Sysctls of a network belong to the node
 // then, and the kubelet refuses pods that name them: ports under 1024 are not to be had.
+// Ports that a container declares are taken on the node then, from every other pod of any run.
 func onHostNetwork(spec *corev1.PodSpec) {
 	spec.HostNetwork = true
 	spec.SecurityContext.Sysctls = nil
+	for i := range spec.Containers {
+		spec.Containers[i].Ports = nil
+	}
+}
+
+// port is the port that an agent has where words say number.
+func (r *Run) port(s seat, number uint16) uint16 {
+	if s.namespace == hostNetwork {
+		return r.hostPort(number)
+	}
+	return number
+}
+
+// hostPort is the port that an agent on its node's network has where words say number: others
+// on the node, and other runs, may have that one.
+func (r *Run) hostPort(number uint16) uint16 {
+	h := fnv.New32a()
+	_, _ = fmt.Fprint(h, r.ID, r.Process) // never fails
+	return firstHostPort + uint16((h.Sum32()+uint32(number))%portsOfAKind)
 }
 
 // admit meets the agent outside of the cluster. There is one; a spec that wants two gets an

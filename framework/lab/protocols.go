@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -92,6 +93,9 @@ func (l *Lab) podProtocols(ctx context.Context, found map[string]corev1.Protocol
 			return err
 		}
 		for _, p := range pod.Spec.Containers[0].Ports {
+			if !strings.HasPrefix(p.Name, "sctp") {
+				continue // of another protocol on purpose
+			}
 			found["Pod "+m.word+" port "+p.Name] = p.Protocol
 		}
 	}

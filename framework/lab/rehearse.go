@@ -33,7 +33,7 @@ func Rehearse(ctx context.Context, c *cluster.Cluster, families []reach.Family, 
 func (r *Run) rehearsing() bool { return r.rehearsal != nil }
 
 // pretend makes an agent that is none.
-func (f *fleet) pretend(ctx context.Context, s seat, labels map[string]string) (*member, error) {
+func (f *fleet) pretend(ctx context.Context, s seat, labels map[string]string, variants []Variant) (*member, error) {
 	real, err := f.run.namespace(ctx, s.namespace)
 	if err != nil {
 		return nil, err
@@ -41,6 +41,9 @@ func (f *fleet) pretend(ctx context.Context, s seat, labels map[string]string) (
 	pod, err := f.pod(s, labels)
 	if err != nil {
 		return nil, err
+	}
+	for _, vary := range variants {
+		vary(pod)
 	}
 	if _, err := f.run.Cluster.Client.CoreV1().Pods(real).Create(ctx, pod, metav1.CreateOptions{}); err != nil {
 		return nil, err

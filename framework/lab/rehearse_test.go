@@ -35,7 +35,7 @@ func TestRehearsal(t *testing.T) {
 			t.Errorf("%d rounds, %s", r.Rounds, r.Text())
 		}
 	}
-	if err := l.join(t.Context(), "x/late@2:80 role=web"); err != nil {
+	if err := l.join(t.Context(), "x/late@2:80 role=web", nil); err != nil {
 		t.Error(err)
 	}
 	if err := l.label(t.Context(), "x/late@2", []string{"role-"}); err != nil {

@@ -64,6 +64,7 @@ type question struct {
 	probe    wire.Probe
 	evidence reach.Evidence
 	moved    wire.Counters // of the whole batch
+	twin     bool          // asked of a TCP twin
 }
 
 // asking is what a batch asks.
@@ -76,7 +77,7 @@ type asking struct {
 }
 
 // batch asks every cell of the matrices at the same time, and again in rounds that begin
-// shortly after one another and run side by side.
+// shortly after one another and run side by side. TCP twins are asked once.
 func (l *Lab) batch(ctx context.Context, ask asking) []*question {
 	if l.run.rehearsing() {
 		return nil
@@ -88,11 +89,16 @@ func (l *Lab) batch(ctx context.Context, ask asking) []*question {
 			q.evidence.Probe = q.probe
 			questions = append(questions, q)
 		}
+		if i == 0 {
+			questions = append(questions, l.twinQuestions(ctx, ask)...)
+		}
 	}
 	l.ask(ctx, questions)
 	l.readRecords(ctx, questions)
 	for _, q := range questions {
-		l.measure(q.pair, q.evidence)
+		if !q.twin {
+			l.measure(q.pair, q.evidence)
+		}
 	}
 	return questions
 }
@@ -262,8 +268,11 @@ func (l *Lab) member(word string) *member {
 
 // path says who asked whom: x/client 10.244.1.7 on node-b -> x/server:80 10.244.2.4 on node-a.
 func (l *Lab) path(q *question) string {
-	return fmt.Sprintf("%s %s on %s -> %s %s %s", q.client, q.probe.Local, q.asker.node,
-		q.server, q.probe.Target, l.targets[q.server].where())
+	server, t := q.server, l.targets[q.server]
+	if q.twin {
+		server, t = "the TCP twin of "+q.server, l.twins[q.server]
+	}
+	return fmt.Sprintf("%s %s on %s -> %s %s %s", q.client, q.probe.Local, q.asker.node, server, q.probe.Target, t.where())
 }
 
 // measure keeps the time of the fastest handshake of each path.

@@ -3,6 +3,8 @@ package lab
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +39,62 @@ func (l *Lab) ExpectSpread(ctx ginkgo.SpecContext, service string) {
 func (l *Lab) ExpectSticky(ctx ginkgo.SpecContext, service string) {
 	ginkgo.GinkgoHelper()
 	l.tell(ctx, service, reach.Wandering(l.share(ctx, service, stickyRounds)))
+}
+
+// ExpectNear claims that each client is sent to the pods of its own node only, which it may
+// take the cluster a while to arrange.
+func (l *Lab) ExpectNear(ctx ginkgo.SpecContext, service string) {
+	ginkgo.GinkgoHelper()
+	near := map[string][]string{}
+	for _, c := range l.plainClients() {
+		for _, m := range l.behind(l.targets[service]) {
+			if m.node == l.member(c.Word).node {
+				near[c.Word] = append(near[c.Word], m.word)
+			}
+		}
+	}
+	for start := time.Now(); !l.run.rehearsing(); {
+		astray := reach.Astray(l.share(ctx, service, stickyRounds), near)
+		if len(astray) == 0 || time.Since(start) > l.patience || ctx.Err() != nil {
+			l.tell(ctx, service, astray)
+			return
+		}
+		await(ctx, time.Now().Add(pace))
+	}
+}
+
+// ExpectRelease claims that a Service which keeps each client at one pod lets it go after a
+// silence: that on every node some client is sent to another pod than before. Silences are
+// tried in turn, for a fair proxy sends half of the clients of two pods back to the same one.
+func (l *Lab) ExpectRelease(ctx ginkgo.SpecContext, service string, silences ...time.Duration) {
+	ginkgo.GinkgoHelper()
+	before := l.share(ctx, service, 1)
+	if l.run.rehearsing() {
+		return
+	}
+	held := map[string]bool{}
+	for _, c := range l.plainClients() {
+		held[l.member(c.Word).node] = true
+	}
+	for _, silence := range silences {
+		if len(held) == 0 || ctx.Err() != nil {
+			break
+		}
+		await(ctx, time.Now().Add(silence))
+		now := l.share(ctx, service, 1)
+		for _, client := range reach.Moved(before, now) {
+			if node := l.member(client).node; held[node] {
+				delete(held, node)
+				l.Measured("a client on %s was sent to another pod after a silence of %v", node, silence)
+			}
+		}
+		before = now
+	}
+	var what []string
+	for _, node := range slices.Sorted(maps.Keys(held)) {
+		what = append(what, fmt.Sprintf("clients on %s are sent to the same pod after each of the silences %v", node, silences))
+	}
+	l.tell(ctx, service, what)
 }
 
 // tell fails the spec where there is something to tell.

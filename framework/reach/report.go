@@ -57,6 +57,7 @@ const (
 type Report struct {
 	ID       string // of the spec
 	Results  []Result
+	Twins    []Result // likewise of TCP twins, where there are any
 	State    State
 	Rounds   int
 	Took     time.Duration
@@ -126,7 +127,7 @@ func (r Report) Text() string {
 	for _, res := range r.Results {
 		asked += res.Asked()
 	}
-	fmt.Fprintf(&b, "%s: %s%d of %s %s (%s, %s in %s, %s)\n", r.ID, r.cause(), len(wrong), of("path", asked, len(wrong)), Complaint,
+	fmt.Fprintf(&b, "%s: %s%s%d of %s %s (%s, %s in %s, %s)\n", r.ID, r.cause(), r.excuse(), len(wrong), of("path", asked, len(wrong)), Complaint,
 		strings.Join(families(wrong), " and "), count(r.Rounds, "round"), r.Took.Round(100*time.Millisecond), r.State)
 	for _, res := range r.Results {
 		if len(res.Wrong()) == 0 {
@@ -151,6 +152,9 @@ func (r Report) Text() string {
 	}
 	if more := len(wrong) - fewPaths; more > 0 {
 		fmt.Fprintf(&b, "  and %s more, see probes.jsonl\n", count(more, "path"))
+	}
+	if text := r.twinText(); text != "" {
+		fmt.Fprintf(&b, "  twin: %s\n", text)
 	}
 	for _, c := range r.Causes {
 		fmt.Fprintf(&b, "  cause: %s\n", c.Sentence)

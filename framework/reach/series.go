@@ -36,6 +36,7 @@ type Asked struct {
 	Family   Family        `json:"family"`
 	Client   string        `json:"client"` // words of the matrix
 	Server   string        `json:"server"`
+	Twin     bool          `json:"twin,omitempty"` // asked of the Service's TCP twin, which proves nothing of SCTP: see Report.Twins
 	Want     Word          `json:"want"`
 	Path     string        `json:"path"` // who asked whom, with addresses and nodes
 	Evidence Evidence      `json:"evidence"`
@@ -75,6 +76,13 @@ func (s *Series) Add(asked []Asked) {
 }
 
 func (s *Series) add(round []Asked, doubts map[doubt]string) {
+	round, twins := apart(round)
+	if len(twins) > 0 {
+		s.Report.Twins = weigh(confined(s.Matrices, twins), twins, nil)
+	}
+	if len(round) == 0 { // the twins were asked alone
+		return
+	}
 	s.Report.Rounds++
 	s.Report.Results = weigh(s.Matrices, round, doubts)
 	s.Report.Took = round[0].Elapsed.Duration()

@@ -12,7 +12,7 @@ func Shares(asked []Asked) map[Family]map[string]map[string]int {
 	out := map[Family]map[string]map[string]int{}
 	for _, a := range asked {
 		f := Judge(a.Evidence)
-		if f.Outcome != Answered {
+		if f.Outcome != Answered || a.Twin {
 			continue
 		}
 		if out[a.Family] == nil {
@@ -54,6 +54,41 @@ func Wandering(asked []Asked) []string {
 		for client, shares := range clients {
 			if len(shares) > 1 {
 				out = append(out, fmt.Sprintf("%s: %s was sent to several servers (%s)", family, client, tally(shares)))
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Astray says which clients were sent to other servers than those that are near them, by the
+// words of both.
+func Astray(asked []Asked, near map[string][]string) []string {
+	var out []string
+	for family, clients := range Shares(asked) {
+		for client, shares := range clients {
+			for server := range shares {
+				if !slices.Contains(near[client], server) {
+					out = append(out, fmt.Sprintf("%s: %s was sent elsewhere although it has %s near it (%s)", family, client, strings.Join(near[client], ", "), tally(shares)))
+					break
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Moved lists the clients that some probes of now found at another server than those before.
+func Moved(before, now []Asked) []string {
+	was := Shares(before)
+	var out []string
+	for family, clients := range Shares(now) {
+		for client, shares := range clients {
+			for server := range shares {
+				if was[family][client][server] == 0 && len(was[family][client]) > 0 && !slices.Contains(out, client) {
+					out = append(out, client)
+				}
 			}
 		}
 	}

@@ -61,7 +61,7 @@ type timesOfPath struct {
 func newTimes() *times { return &times{map[pathName]*measured{}} }
 
 func (t *times) add(a reach.Asked) {
-	if a.Evidence.Seen == nil || reach.Judge(a.Evidence).Outcome != reach.Answered {
+	if a.Evidence.Seen == nil || a.Twin || reach.Judge(a.Evidence).Outcome != reach.Answered {
 		return
 	}
 	name := pathName{a.Family, a.Client, a.Server}

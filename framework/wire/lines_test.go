@@ -84,6 +84,12 @@ var lines = []struct {
 		`{"id":11,"socket":{"do":"receive","socket":"s1","until":{"messages":2,"event":"assoc-change","state":"COMM_LOST"},"buffer":100}}`,
 	},
 	{"abort", Request{ID: 12, Socket: &SocketOp{Do: DoAbort, Socket: "c1", Cause: "why"}}, `{"id":12,"socket":{"do":"abort","socket":"c1","cause":"why"}}`},
+	{
+		"resolve",
+		Request{ID: 13, Resolve: &Resolve{Name: "_sctp._sctp.headless.x.svc", Kind: RecordSRV, Patience: 5000}},
+		`{"id":13,"resolve":{"name":"_sctp._sctp.headless.x.svc","kind":"SRV","patience":5000}}`,
+	},
+	{"exit", Request{ID: 14, Exit: &Exit{}}, `{"id":14,"exit":{}}`},
 
 	{"done", Reply{ID: 1}, `{"id":1}`},
 	{
@@ -141,6 +147,16 @@ var lines = []struct {
 		"the state of an agent that was starved",
 		Reply{ID: 7, Stalled: 4200, State: &StateReply{Counters: Counters{CurrEstab: 1}, Listeners: []Endpoint{{SCTP, at4}}}},
 		`{"id":7,"state":{"counters":{"SctpCurrEstab":1},"listeners":[{"proto":"sctp","addr":"10.244.2.4:80"}]},"stalled_ms":4200}`,
+	},
+	{
+		"records",
+		Reply{ID: 13, Resolve: &ResolveReply{Addrs: []netip.Addr{at4.Addr()}, Services: []ServiceRecord{{"a.headless.x.svc.cluster.local.", 6000}}}},
+		`{"id":13,"resolve":{"addrs":["10.244.2.4"],"services":[{"target":"a.headless.x.svc.cluster.local.","port":6000}]}}`,
+	},
+	{
+		"a name that is not there",
+		Reply{ID: 13, Resolve: &ResolveReply{Missing: true, Failure: "no such host"}},
+		`{"id":13,"resolve":{"missing":true,"failure":"no such host"}}`,
 	},
 	{
 		"a dial that was refused",

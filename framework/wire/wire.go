@@ -43,7 +43,13 @@ type Request struct {
 	Module  *Module   `json:"module,omitempty"`
 	State   *State    `json:"state,omitempty"`
 	Socket  *SocketOp `json:"socket,omitempty"`
+	Resolve *Resolve  `json:"resolve,omitempty"`
+	Exit    *Exit     `json:"exit,omitempty"`
 }
+
+// Exit ends the agent's main process, and with it the container, which the kubelet starts
+// again. The stream may end before the reply.
+type Exit struct{}
 
 // Reply answers the request with the same ID. Error is set when the agent could not
 // do what was asked (a port in use, a malformed question); what happened to a probe
@@ -58,6 +64,8 @@ type Reply struct {
 	State   *StateReply  `json:"state,omitempty"`
 	Stalled Millis       `json:"stalled_ms,omitempty"` // the longest time in the last half minute in which the agent's process did not run
 	Socket  *SocketReply `json:"socket,omitempty"`
+
+	Resolve *ResolveReply `json:"resolve,omitempty"`
 }
 
 // Proto is a transport protocol by its name in the Kubernetes API, in lower case.

@@ -1,0 +1,55 @@
+package e2e
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+
+	"sctp.test/framework/spec"
+)
+
+var _ = chapter("Services", func() {
+	It("keep a client's address where they stay on the asked node", spec.Case{
+		ID: "SVC-12", Level: spec.Core, Needs: spec.Needs{spec.TwoNodes, spec.Outside},
+		Claim:  "With externalTrafficPolicy Local, the NodePort of a node with a pod MUST lead there and keep the client's address, and that of a node without one MUST lead nowhere.",
+		Source: "v1 ServiceSpec.externalTrafficPolicy",
+	}, func(ctx SpecContext) {
+		lab := Deploy(ctx, "x/server@1:80 role=backend", "out/peer")
+		lab.Apply(ctx, "x", "service/external-local.yaml")
+		lab.ControlBy("node@2:svc/external-local:80", "node@1:svc/external-local:80")
+		lab.ExpectSource(ctx, `
+			          node@1:svc/external-local:80  node@2:svc/external-local:80
+			out/peer  answered                      denied
+		`)
+	})
+
+	It("are reached at external addresses", spec.Case{
+		ID: "SVC-23", Level: spec.Extended, Needs: spec.Needs{spec.Outside},
+		Claim:  "A client outside of the cluster MUST reach an SCTP Service at each of its externalIPs that leads to a node.",
+		Source: "v1 ServiceSpec.externalIPs; extended: it is deprecated, and many clusters forbid it",
+	}, func(ctx SpecContext) {
+		lab := Deploy(ctx, "x/server@*:80 role=backend", "x/client@*", "out/peer")
+		lab.Apply(ctx, "x", "service/external-ips.yaml")
+		lab.Expect(ctx, `
+			            ext/external-ips:80
+			x/client@*  answered
+			out/peer    answered
+		`)
+	})
+
+	It("are reached at their load balancer's address", spec.Case{
+		ID: "SVC-24", Level: spec.Extended, Needs: spec.Needs{spec.Outside},
+		Claim:  "A client outside of the cluster MUST reach an SCTP Service at the address that its load balancer has given it, and with externalTrafficPolicy Local the pods MUST see its own address.",
+		Source: "v1 ServiceStatus.loadBalancer; v1 ServiceSpec.externalTrafficPolicy; extended: clusters need not have a load balancer, nor one for SCTP",
+	}, func(ctx SpecContext) {
+		lab := Deploy(ctx, "x/server@1:80 role=backend", "out/peer")
+		lab.Apply(ctx, "x", "service/load-balancer.yaml")
+		lab.Apply(ctx, "x", "service/load-balancer-local.yaml")
+		lab.Expect(ctx, `
+			          lb/load-balancer:80  lb/load-balancer-local:80
+			out/peer  answered             answered
+		`)
+		lab.ExpectSource(ctx, `
+			          lb/load-balancer-local:80
+			out/peer  answered
+		`)
+	})
+})

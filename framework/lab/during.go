@@ -1,0 +1,59 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"sctp.test/framework/reach"
+)
+
+// During is OnEach beside which something else is done to the cluster. It begins when every
+// path has come to its first Meet; the paths go on as long as Goes says, and may look at
+// what is left of their associations then.
+func (l *Lab) During(ctx ginkgo.SpecContext, table string, do func(context.Context, *Path), meanwhile func()) {
+	ginkgo.GinkgoHelper()
+	paths := l.openPaths(ctx, table)
+	if l.run.rehearsing() {
+		meanwhile()
+		return
+	}
+	if err := l.takeOver(ctx, paths); err != nil {
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
+	}
+	all := &crowd{left: len(paths) + 1, over: make(chan struct{})}
+	walked := make(chan []fault)
+	go func() { walked <- walk(ctx, paths, all, do) }()
+	<-all.arrive()
+	all.leave()
+	var faults []fault
+	var err error
+	func() {
+		defer func() { // whatever comes of it, the paths end
+			close(all.over)
+			faults = <-walked
+			err = l.tidy(ctx, paths)
+		}()
+		meanwhile()
+	}()
+	l.tellOfFaults(ctx, faults, len(paths), err)
+}
+
+// Goes says whether what During does beside the paths still goes on.
+func (p *Path) Goes(ctx context.Context) bool {
+	select {
+	case <-p.others.over:
+		return false
+	case <-ctx.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+// Measured puts a sentence with a number and its unit into the report, beginning with the
+// path.
+func (p *Path) Measured(format string, args ...any) {
+	p.lab.Measured("%s (%s): %s", p.text, p.family, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,195 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+)
+
+// resolvePatience is for one name: a resolver asks again after five seconds (resolv.conf(5)).
+const resolvePatience = wire.Millis(12_000)
+
+// kindOf is the kind of records with addresses of a family.
+var kindOf = map[reach.Family]wire.RecordKind{reach.IPv4: wire.RecordA, reach.IPv6: wire.RecordAAAA}
+
+// nameAnswer is a line of names.jsonl: what a pod's resolver said of a name.
+type nameAnswer struct {
+	At     time.Time          `json:"at"`
+	Client string             `json:"client"`
+	Node   string             `json:"node"`
+	Asked  wire.Resolve       `json:"asked"`
+	Reply  *wire.ResolveReply `json:"reply,omitempty"`
+	Error  string             `json:"error,omitempty"` // why there is no reply
+}
+
+// ExpectRecords claims what cluster DNS says of a headless Service, asked from every client:
+// its name has the addresses of its pods, and _PORT._sctp. before it has an SRV record for
+// each of them. TCP's records of its twin are asked in the same breath.
+func (l *Lab) ExpectRecords(ctx ginkgo.SpecContext, service, portName string) {
+	ginkgo.GinkgoHelper()
+	l.expected = true
+	t, known := l.targets[service]
+	if !known {
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: the spec has no %s", l.id, service))
+	}
+	if l.run.rehearsing() {
+		return
+	}
+	var wrong []string
+	for start := time.Now(); ; {
+		wrong = l.wrongRecords(ctx, t, wire.SCTP, portName)
+		if len(wrong) == 0 || time.Since(start) > l.patience || ctx.Err() != nil {
+			break
+		}
+		await(ctx, time.Now().Add(pace))
+	}
+	l.tellOfRecords(ctx, wrong, l.wrongRecords(ctx, l.twins[service], wire.TCP, portName))
+}
+
+// tellOfRecords fails the spec for records that are wrong, after saying whether TCP's are.
+func (l *Lab) tellOfRecords(ctx context.Context, wrong, twins []string) {
+	ginkgo.GinkgoHelper()
+	switch {
+	case ctx.Err() != nil:
+	case len(wrong) == 0 && len(twins) > 0:
+		l.Measured("records for SCTP are as claimed and those for TCP are not, which is %s: %s", reach.NotSCTP, twins[0])
+	case len(wrong) > 0:
+		excuse := "records for TCP are as claimed"
+		if len(twins) > 0 {
+			excuse = "TCP fares no better: " + reach.NotSCTP
+		}
+		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: cluster DNS does not say where the pods are: %s; %s\n  %s\n  evidence: %s      again: make e2e FOCUS=%s\n",
+			l.id, wrong[0], excuse, strings.Join(append(wrong[1:], twins...), "\n  "), filepath.Join(l.folder(), "names.jsonl"), l.id))
+	}
+}
+
+// wrongRecords are sentences on the records of a Service that are not as they must be.
+func (l *Lab) wrongRecords(ctx context.Context, t target, proto wire.Proto, portName string) []string {
+	if t.service == nil {
+		return nil
+	}
+	var mu sync.Mutex
+	var out []string
+	var wg sync.WaitGroup
+	for _, c := range l.plainClients() {
+		wg.Go(func() {
+			wrong := l.wrongFrom(ctx, l.member(c.Word), t, proto, portName)
+			mu.Lock()
+			defer mu.Unlock()
+			out = append(out, wrong...)
+		})
+	}
+	wg.Wait()
+	slices.Sort(out)
+	return out
+}
+
+func (l *Lab) wrongFrom(ctx context.Context, m *member, t target, proto wire.Proto, portName string) []string {
+	var out []string
+	name := fmt.Sprintf("%s.%s.svc", t.service.Name, t.service.Namespace) // the zone is in the search list
+	pods := l.behind(t)
+	for _, f := range l.families {
+		out = append(out, l.wrongAddresses(ctx, m, name, f, pods)...)
+	}
+	srv := fmt.Sprintf("_%s._%s.%s", portName, proto, name)
+	r, failure := l.resolve(ctx, m, wire.Resolve{Name: srv, Kind: wire.RecordSRV})
+	if failure != "" {
+		return append(out, failure)
+	}
+	if len(r.Services) != len(pods) {
+		out = append(out, fmt.Sprintf("%s on %s: %s has %d SRV records for %d pods", m.word, m.node, srv, len(r.Services), len(pods)))
+	}
+	for _, s := range r.Services {
+		if s.Port != t.port {
+			out = append(out, fmt.Sprintf("%s on %s: %s says port %d, and the pods' is %d", m.word, m.node, srv, s.Port, t.port))
+		}
+		for _, f := range l.families { // each is the name of one pod
+			out = append(out, l.wrongAddress(ctx, m, s.Target, f, pods)...)
+		}
+	}
+	return out
+}
+
+// wrongAddresses says whether a name has other addresses than those of some pods.
+func (l *Lab) wrongAddresses(ctx context.Context, m *member, name string, f reach.Family, pods []*member) []string {
+	r, failure := l.resolve(ctx, m, wire.Resolve{Name: name, Kind: kindOf[f]})
+	if failure != "" {
+		return []string{failure}
+	}
+	if want := addressesOf(pods, f); !slices.Equal(r.Addrs, want) {
+		return []string{fmt.Sprintf("%s on %s: %s has the %s records %v, and the pods' addresses are %v", m.word, m.node, name, kindOf[f], r.Addrs, want)}
+	}
+	return nil
+}
+
+// wrongAddress says whether a name has another address than that of one of some pods.
+func (l *Lab) wrongAddress(ctx context.Context, m *member, name string, f reach.Family, pods []*member) []string {
+	r, failure := l.resolve(ctx, m, wire.Resolve{Name: name, Kind: kindOf[f]})
+	if failure != "" {
+		return []string{failure}
+	}
+	if len(r.Addrs) != 1 || !slices.Contains(addressesOf(pods, f), r.Addrs[0]) {
+		return []string{fmt.Sprintf("%s on %s: %s, of an SRV record, has the %s records %v, wanted one of %v", m.word, m.node, name, kindOf[f], r.Addrs, addressesOf(pods, f))}
+	}
+	return nil
+}
+
+func addressesOf(pods []*member, f reach.Family) []netip.Addr {
+	var out []netip.Addr
+	for _, m := range pods {
+		out = append(out, m.addrs[f])
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return out
+}
+
+// resolve asks an agent for a name. What it does not get it tells in a sentence.
+func (l *Lab) resolve(ctx context.Context, m *member, q wire.Resolve) (r wire.ResolveReply, failure string) {
+	q.Patience = resolvePatience
+	a := nameAnswer{At: time.Now(), Client: m.word, Node: m.node, Asked: q}
+	reply, err := m.ask(ctx, wire.Request{Resolve: &q})
+	switch {
+	case err != nil:
+		a.Error = err.Error()
+		failure = fmt.Sprintf("%s on %s could not be asked for %s: %v", m.word, m.node, q.Name, err)
+	case reply.Resolve == nil:
+		a.Error = "the agent answered something else"
+		failure = m.word + ": " + a.Error
+	default:
+		a.Reply, r = reply.Resolve, *reply.Resolve
+		if r.Failure != "" {
+			failure = fmt.Sprintf("%s on %s: %s has no %s record: %s", m.word, m.node, q.Name, q.Kind, r.Failure)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.answers = append(l.answers, a)
+	return r, failure
+}
+
+// saveNames writes what resolvers have said.
+func (l *Lab) saveNames() error {
+	if len(l.answers) == 0 {
+		return nil
+	}
+	var lines strings.Builder
+	enc := json.NewEncoder(&lines)
+	for _, a := range l.answers {
+		if err := enc.Encode(a); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(l.folder(), "names.jsonl"), []byte(lines.String()), 0o644)
+}

@@ -1,0 +1,130 @@
+package lab
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+)
+
+// What is asked while a change is watched: from each client an attempt every watchStagger
+// for watchFor. The change is made after the first few.
+const (
+	watchFor     = 8 * time.Second
+	watchStagger = 200 * time.Millisecond
+	watchLead    = time.Second
+)
+
+// Moments tell for each node when a change was seen there: after how long a server began to
+// answer, or ceased to. They are as exact as attempts are apart.
+type Moments map[string]time.Duration
+
+// String lists them by node.
+func (m Moments) String() string {
+	var parts []string
+	for node, d := range m {
+		text := "not in " + watchFor.String()
+		if d >= 0 {
+			text = d.Round(10 * time.Millisecond).String()
+		}
+		parts = append(parts, text+" on "+node)
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
+// Appears makes a change that lets a server answer and returns when it did, for each node.
+func (l *Lab) Appears(ctx ginkgo.SpecContext, server string, change func()) Moments {
+	ginkgo.GinkgoHelper()
+	questions, changed := l.watch(ctx, server, change)
+	return moments(questions, changed, func(answered, _ []time.Duration) time.Duration {
+		if len(answered) == 0 {
+			return -1
+		}
+		return slices.Min(answered)
+	})
+}
+
+// Ceases makes a change that lets a server answer no more and returns when it ceased to, for
+// each node.
+func (l *Lab) Ceases(ctx ginkgo.SpecContext, server string, change func()) Moments {
+	ginkgo.GinkgoHelper()
+	questions, changed := l.watch(ctx, server, change)
+	return moments(questions, changed, func(answered, not []time.Duration) time.Duration {
+		if len(answered) == 0 || len(not) == 0 {
+			return -1
+		}
+		last := slices.Max(answered)
+		after := slices.DeleteFunc(not, func(d time.Duration) bool { return d < last })
+		if len(after) == 0 {
+			return -1
+		}
+		return slices.Min(after)
+	})
+}
+
+// watch asks a server from every client, again and again, while it makes a change, and
+// returns what came of it and when the change had been made.
+func (l *Lab) watch(ctx ginkgo.SpecContext, server string, change func()) ([]*question, time.Duration) {
+	ginkgo.GinkgoHelper()
+	t, known := l.targets[server]
+	if !known {
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: the spec has no %s", l.id, server))
+	}
+	l.expected = true
+	if l.run.rehearsing() {
+		change()
+		return nil, 0
+	}
+	var questions []*question
+	for _, f := range l.families {
+		for _, c := range l.plainClients() {
+			for at := time.Duration(0); at < watchFor; at += watchStagger {
+				q := l.question(pair{f, c.Word, server}, t, reach.Word(reach.Answered), watchTimers, greetingOnly)
+				q.probe.Delay = wire.Millis(at.Milliseconds())
+				questions = append(questions, q)
+			}
+		}
+	}
+	done, begun := make(chan struct{}), time.Now()
+	go func() {
+		defer close(done)
+		l.ask(ctx, questions)
+	}()
+	var changed time.Duration
+	func() {
+		defer func() { <-done }()
+		await(ctx, begun.Add(watchLead))
+		change()
+		changed = time.Since(begun)
+	}()
+	return questions, changed
+}
+
+// watchTimers send one INIT and a second one a second later, see openTimers.
+var watchTimers = wire.Timers{RTOInitial: 1000, RTOMin: 1000, RTOMax: 1000, MaxInitTimeout: 1000, MaxInits: 1, AssocMaxRetran: 6}
+
+// moments choose a moment of each node from those at which attempts were answered, and those
+// at which attempts began that were not. What was so before the change counts from it.
+func moments(questions []*question, changed time.Duration, choose func(answered, not []time.Duration) time.Duration) Moments {
+	answered, not := map[string][]time.Duration{}, map[string][]time.Duration{}
+	for _, q := range questions {
+		node, at := q.asker.node, q.probe.Delay.Duration()-changed
+		if seen := q.evidence.Seen; seen != nil && seen.Greeting != nil {
+			at += time.Duration(seen.Connect) * time.Microsecond
+			answered[node] = append(answered[node], max(at, 0))
+		} else {
+			not[node] = append(not[node], max(at, 0))
+		}
+	}
+	out := Moments{}
+	for _, q := range questions {
+		out[q.asker.node] = choose(answered[q.asker.node], slices.Clone(not[q.asker.node]))
+	}
+	return out
+}
