@@ -93,7 +93,11 @@ func (l *Lab) compare(after map[*member]wire.Counters, cut int64) (checksums, as
 		}
 		if n := now[wire.CurrEstab] - before[wire.CurrEstab]; n > 0 && m.onPodNetwork() { // elsewhere others have associations too
 			left += n
-			associations = append(associations, fmt.Sprintf("%d associations of %s on node %s are still established %v after the last probe", n, name, m.node, closeLimit))
+			what := "1 association of %s on node %s is"
+			if n > 1 {
+				what = fmt.Sprint(n) + " associations of %s on node %s are"
+			}
+			associations = append(associations, fmt.Sprintf(what+" still established %v after the last probe", name, m.node, closeLimit))
 		}
 	}
 	if left <= cut {
