@@ -70,7 +70,7 @@ func (s *suite) rehearse(ctx context.Context, m *testing.M, selected int) (int, 
 	case s.report.Interrupted || slices.ContainsFunc(s.report.Specs, report.Result.Bad):
 		return exitBadInput, errors.New("specs are not in order: see above")
 	}
-	s.say("%d specs rehearsed on %d nodes with %v: words, files, tables and controls are in order", selected, bed.nodes, bed.families)
+	s.say("%d specs rehearsed on bed %s: words, files, tables and controls are in order", selected, s.rehearsal)
 	return exitOK, nil
 }
 
@@ -84,13 +84,15 @@ func (s *suite) rehearseFirst(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("rehearsal: %w", err)
 	}
+	done := s.timed("words, files, tables and controls rehearsed")
 	bed := fmt.Sprint(min(len(s.cluster.Nodes), 3))
 	cmd := exec.CommandContext(ctx, program, "--rehearse="+bed, "--focus="+s.focus, "--ginkgo.label-filter="+s.labels)
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("nothing was deployed: %w\n%s", err, strings.TrimSpace(said.String()))
+		return fmt.Errorf("nothing was deployed: the rehearsal: %w\n%s", err, strings.TrimSpace(said.String()))
 	}
+	done()
 	return nil
 }
 

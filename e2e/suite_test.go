@@ -143,9 +143,6 @@ func (s *suite) judge(ctx context.Context, m *testing.M, selected int) (int, err
 	if err := s.connect(ctx); err != nil {
 		return exitBadInput, err
 	}
-	if err := s.rehearseFirst(ctx); err != nil {
-		return exitBadInput, err
-	}
 	folder, err := s.folder(start)
 	if err != nil {
 		return exitBadInput, fmt.Errorf("folder for the results: %w", err)
@@ -173,7 +170,11 @@ func (s *suite) judge(ctx context.Context, m *testing.M, selected int) (int, err
 }
 
 func (s *suite) prepareAndRun(ctx context.Context, m *testing.M, folder string) (int, error) {
-	if err := s.prepare(ctx, folder); err != nil {
+	err := s.rehearseFirst(ctx)
+	if err == nil {
+		err = s.prepare(ctx, folder)
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			return exitInterrupted, errors.New("interrupted")
 		}

@@ -63,6 +63,9 @@ type Trial struct {
 // answered says whether the trial got its nonce and all messages back.
 func (t Trial) answered() bool { return reach.Judge(t.Evidence).Outcome == reach.Answered }
 
+// notAsked is the class of paths that could not be asked again.
+const notAsked Class = "not-asked"
+
 // Explain names the causes of wrong paths, that of the most paths first. What no row of
 // the table fits is called Unexplained, with the facts.
 func Explain(symptoms []Symptom) []reach.Cause {
@@ -75,7 +78,15 @@ func Explain(symptoms []Symptom) []reach.Cause {
 		}
 		byClass[c] = append(byClass[c], s)
 	}
-	slices.SortStableFunc(order, func(a, b Class) int { return cmp.Compare(len(byClass[b]), len(byClass[a])) })
+	slices.SortStableFunc(order, func(a, b Class) int {
+		switch {
+		case a == notAsked: // it tells of the asking again, not of what was wrong
+			return 1
+		case b == notAsked:
+			return -1
+		}
+		return cmp.Compare(len(byClass[b]), len(byClass[a]))
+	})
 	var out []reach.Cause
 	for _, c := range order {
 		alike := byClass[c]

@@ -27,9 +27,9 @@ var table = []row{
 		each(clientNodes, "net.sctp.sctp_mem and the memory of node %s; a client that asks for 65535 streams needs more of it", "net.sctp.sctp_mem and the memory of nodes %s; a client that asks for 65535 streams needs more of it"),
 	},
 	{
-		"not-asked",
+		notAsked,
 		[]condition{yes(harnessFails)},
-		fixed("the suite could not ask: this says nothing of the cluster's SCTP"),
+		fixed("the cause is not known, for the suite could not ask again"),
 		fixed("the agents' logs"),
 	},
 	{

@@ -65,7 +65,22 @@ var endings = map[string]struct {
 	},
 	"associations that do not end": {
 		do:      func(t *testing.T, b *bench, l *Lab) { expect(t, l, AllAnswered); b.counting(wire.CurrEstab, 1) },
-		verdict: "fail", text: "POL-99: its paths are as claimed, but 1 associations of x/", besides: "still established 10s after the last probe",
+		verdict: "fail", text: "POL-99: its paths are as claimed, but 1 association of x/", besides: "still established 10s after the last probe",
+	},
+	"an association whose path was cut": {
+		do: func(t *testing.T, b *bench, l *Lab) {
+			expect(t, l, AllAnswered)
+			l.evidence[1].Asked.Evidence.Seen.Stage, l.evidence[1].Asked.Evidence.Seen.Ender = wire.StageEcho, wire.EndedByClock
+			b.counting(wire.CurrEstab, 1)
+		},
+	},
+	"more associations than were cut": {
+		do: func(t *testing.T, b *bench, l *Lab) {
+			expect(t, l, AllAnswered)
+			l.evidence[1].Asked.Evidence.Seen.Stage, l.evidence[1].Asked.Evidence.Seen.Ender = wire.StageEcho, wire.EndedByClock
+			b.counting(wire.CurrEstab, 2)
+		},
+		verdict: "fail", text: "POL-99: its paths are as claimed, but 2 associations of x/", besides: "still established 10s after the last probe",
 	},
 	"an agent that tells nothing any more": {
 		do:      func(t *testing.T, b *bench, l *Lab) { expect(t, l, AllAnswered); b.mumbling() },

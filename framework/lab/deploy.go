@@ -31,6 +31,7 @@ type Lab struct {
 
 	mu      sync.Mutex
 	members []*member // in the order of the words
+	former  []*member // that the spec has deleted
 	orders  map[*member]order
 	open    map[*member][]wire.Endpoint // listeners that are open
 	names   reach.Names
@@ -56,6 +57,7 @@ type Lab struct {
 	strange  map[string][]string       // labels that the spec has put on namespaces, by the namespaces' real names
 	effect   time.Duration             // see TookEffect
 	effects  effects                   // likewise, from each node
+	times    int                       // see asking.times
 	patience time.Duration             // with the cluster
 	expected bool                      // something was, since it was last changed
 	changed  string                    // what was changed last: a manifest

@@ -90,7 +90,7 @@ func TestInvariants(t *testing.T) {
 	}{
 		"nothing":              {wire.Counters{wire.InSCTPPacks: 100}, ""},
 		"a bad checksum":       {wire.Counters{wire.ChecksumErrors: 2}, "2 SCTP packets with a bad checksum came to x/server on node a"},
-		"a living association": {wire.Counters{wire.CurrEstab: 1}, "1 associations of x/server on node a are still established 10s after the last probe"},
+		"a living association": {wire.Counters{wire.CurrEstab: 1}, "1 association of x/server on node a is still established 10s after the last probe"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			on(t, func(t *testing.T, b *bench) {

@@ -58,13 +58,16 @@ func (l *Lab) ExpectOnce(ctx ginkgo.SpecContext, table string) {
 	l.expect(ctx, greetingOnly, table, 0)
 }
 
-// ExpectAll claims that every client without a port of its own reaches one server.
+// ExpectAll claims that every client without a port of its own reaches one server, and asks
+// so often in each round that a pod which is to be left out would be met.
 func (l *Lab) ExpectAll(ctx ginkgo.SpecContext, server string) {
 	ginkgo.GinkgoHelper()
 	table := server + "\n"
 	for _, c := range l.plainClients() {
 		table += c.Word + " " + string(reach.Answered) + "\n"
 	}
+	l.times = manyTimes
+	defer func() { l.times = 0 }()
 	l.Expect(ctx, table)
 }
 
@@ -229,7 +232,7 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 		if series.Holding() < 0 {
 			l.effect = begun.Sub(start)
 		}
-		ask := asking{c.Matrices, messages, series.Holding() >= 0, 1, stagger}
+		ask := asking{matrices: c.Matrices, messages: messages, holding: series.Holding() >= 0, rounds: 1, stagger: stagger, times: l.times}
 		if ask.holding {
 			ask.rounds = hold
 		}

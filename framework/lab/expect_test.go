@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -271,6 +272,41 @@ func TestTwins(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A pod that chance leads to seldom is met, and the deleted agent is called by its word.
+func TestManyTimes(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l := b.lab(t, "x/server@1:80", "x/short@2:80", "y/client@1")
+		claim(t, l, AllAnswered)
+		short := l.member("x/short@2")
+		strayed := 0
+		b.change(func(b *bench, a *agent, p wire.Probe) string {
+			if at := (netip.AddrPortFrom(short.addrs[reach.IPv4], 80)); p.Target.Addr().Is4() {
+				b.virtual = map[netip.AddrPort]netip.AddrPort{}
+				if strayed++; strayed == manyTimes/2 {
+					b.virtual[p.Target] = at
+				}
+			}
+			return b.open(a, p)
+		})
+		l.drop(short)
+		l.times = manyTimes
+		r := claim(t, l, "x/server@1:80\ny/client@1 answered\n")
+		if r.State != reach.Held || r.Rounds != 1+1+holdRounds {
+			t.Errorf("%s after %d rounds: %s", r.State, r.Rounds, r.Text())
+		}
+		first := l.evidence[len(l.evidence)-(1+1+holdRounds)*manyTimes*2:]
+		found := false
+		for _, line := range first {
+			if f := reach.Judge(line.Asked.Evidence); f.Stray {
+				found = f.By.Pod == "short@2"
+			}
+		}
+		if !found {
+			t.Error("nobody was sent to the deleted pod, or it is not called by its word")
+		}
+	})
 }
 
 // Every server is asked what it has recorded, whoever was meant.

@@ -64,6 +64,7 @@ func (e *End) Reboot(ctx context.Context) (back time.Time) {
 func (l *Lab) drop(m *member) {
 	l.mu.Lock()
 	l.members = slices.DeleteFunc(l.members, func(o *member) bool { return o == m })
+	l.former = append(l.former, m)
 	l.mu.Unlock()
 	l.run.fleet.dismiss(m)
 }

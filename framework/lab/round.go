@@ -74,6 +74,7 @@ type asking struct {
 	holding  bool // the table was right in the round before
 	rounds   int
 	stagger  wire.Millis // between the beginnings of two rounds
+	times    int         // how often each cell is asked in a round, where chance decides whom it leads to; 0 is once
 }
 
 // batch asks every cell of the matrices at the same time, and again in rounds that begin
@@ -83,9 +84,10 @@ func (l *Lab) batch(ctx context.Context, ask asking) []*question {
 		return nil
 	}
 	var questions []*question
-	for i := range ask.rounds {
+	for i := range ask.rounds * max(ask.times, 1) {
 		for _, q := range l.questions(ask) {
-			q.round, q.probe.Delay = i, wire.Millis(i)*ask.stagger
+			q.round = i / max(ask.times, 1)
+			q.probe.Delay = wire.Millis(q.round)*ask.stagger + wire.Millis(i%max(ask.times, 1))*shareStagger
 			q.evidence.Probe = q.probe
 			questions = append(questions, q)
 		}
@@ -250,7 +252,7 @@ func (l *Lab) identity(m *member) wire.Identity {
 
 // rename replaces the pod's real name by the one it has in the spec.
 func (l *Lab) rename(s *wire.Identity) {
-	for _, m := range l.members {
+	for _, m := range slices.Concat(l.members, l.former) {
 		if m.uid == s.UID {
 			*s = l.identity(m)
 		}

@@ -21,6 +21,7 @@ const (
 	spreadRounds = 24
 	stickyRounds = 16
 	shareStagger = wire.Millis(40)
+	manyTimes    = 12 // that a proxy which still knows two pods picks the same one every time happens once in four thousand times
 )
 
 // ExpectSpread claims that each pod behind a Service gets some of the associations that
@@ -115,7 +116,7 @@ func (l *Lab) share(ctx ginkgo.SpecContext, service string, rounds int) []reach.
 	}
 	start := time.Now()
 	series := l.begin(reach.Claim{Matrices: reach.Everything(names, l.families, reach.Word(reach.Answered))})
-	batch := l.batch(ctx, asking{series.Matrices, greetingOnly, true, rounds, shareStagger})
+	batch := l.batch(ctx, asking{matrices: series.Matrices, messages: greetingOnly, holding: true, rounds: rounds, stagger: shareStagger})
 	asked := l.note(series, 1, batch, start)
 	series.Add(asked)
 	if ctx.Err() == nil && len(series.Report.Wrong()) > 0 {

@@ -126,8 +126,12 @@ func weigh(matrices []Matrix, asked []Asked, doubts map[doubt]string) []Result {
 		for i, m := range matrices {
 			row := slices.IndexFunc(m.Rows, func(n Name) bool { return n.Word == a.Client })
 			column := slices.IndexFunc(m.Columns, func(n Name) bool { return n.Word == a.Server })
-			if m.Family == a.Family && row >= 0 && column >= 0 && m.Want[row][column] != NotAsked {
-				results[i].Found[row][column] = Cell{Finding: f, Path: a.Path}
+			if m.Family != a.Family || row < 0 || column < 0 || m.Want[row][column] == NotAsked {
+				continue
+			}
+			// Of several probes of one cell one that is wrong counts.
+			if cell := &results[i].Found[row][column]; cell.Outcome == "" || m.Want[row][column].Admits(cell.Finding) {
+				*cell = Cell{Finding: f, Path: a.Path}
 			}
 		}
 	}

@@ -178,6 +178,23 @@ func TestGrounds(t *testing.T) {
 	}
 }
 
+// Where a cell is asked several times in a round, one wrong answer is enough, whenever it came.
+func TestOneWrongOfMany(t *testing.T) {
+	for rounds, right := range map[string]bool{
+		"answered answered answered": true, "wrong-server answered answered": false, "answered wrong-server answered": false, "answered answered wrong-server": false,
+	} {
+		s := claimed("x/server:80", Word(Answered))
+		var round []Asked
+		for _, what := range strings.Fields(rounds) {
+			round = append(round, one(1, wire.SCTP, "x/server:80", what, nil))
+		}
+		s.Add(round)
+		if s.Report.Rounds != 1 || (len(s.Report.Wrong()) == 0) != right {
+			t.Errorf("%s: %d rounds, wrong are %+v", rounds, s.Report.Rounds, s.Report.Wrong())
+		}
+	}
+}
+
 // Families are not mixed up: what was found over IPv4 says nothing of IPv6.
 func TestFamiliesAreKeptApart(t *testing.T) {
 	both := []Matrix{}
