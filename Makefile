@@ -49,6 +49,7 @@ faults: bin/e2e.test bin/sctp-agent bin/agent-image bin/faults testbed-up ## bre
 test: lint ## hermetic tests, lint, generated lists, and a rehearsal of every spec; needs no cluster
 	go test ./ci/... ./framework/... ./manifests/... ./fixtures/...
 	@go test -count=1 -run '^TestWhichBrowser$$' -v ./framework/report | grep report.html
+	@go test -count=1 -run '^TestWhichKernel$$' -v ./fixtures/sctp-agent/internal/sctpsock | grep SCTP
 	@$(MAKE) --no-print-directory -s bin/e2e.test
 	bin/e2e.test --catalogue | diff -u e2e/CATALOGUE.md - || { echo "run make generate"; exit 1; }
 	@scripts/diff-lanes
