@@ -3,6 +3,7 @@ package e2e
 import (
 	. "github.com/onsi/ginkgo/v2"
 
+	. "sctp.test/framework/lab"
 	"sctp.test/framework/spec"
 )
 
@@ -35,15 +36,17 @@ var _ = chapter("Services", func() {
 
 	It("go by the name of the pods' port", spec.Case{
 		ID: "SVC-03", Level: spec.Core,
-		Claim:  "An SCTP Service whose targetPort is a name MUST lead to the SCTP port that the pod declares by that name.",
+		Claim:  "An SCTP Service whose targetPort is a name MUST lead to the SCTP port that each pod declares by that name, whatever its number there.",
 		Source: "v1 ServicePort.targetPort: looked up as a named port in the target Pod's container ports",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@*:80", "x/client@*")
+		lab := Deploy(ctx, "x/server@1:80", "x/client@*")
+		lab.Join(ctx, "x/second@2:81 pod=server", PortNamed("sctp-80", 81))
 		lab.Apply(ctx, "x", "service/named-port.yaml")
 		lab.Expect(ctx, `
 			            svc/named-port:5000
 			x/client@*  answered
 		`)
+		lab.ExpectSpread(ctx, "svc/named-port:5000")
 	})
 
 	It("are reached at their NodePort on every node", spec.Case{

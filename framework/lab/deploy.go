@@ -50,6 +50,7 @@ type Lab struct {
 	late     map[string]bool           // agents and Services, by word, that need not be seen open before: their control is that they are reached later
 	unready  map[*member]bool          // pods that a Service must leave out
 	ending   map[*member]bool          // pods that are told to end and still serve
+	variants map[*member]bool          // pods that are unlike other agents
 	handmade map[string][]*member      // behind Services without a selector, by name
 	siblings map[string]string         // servers by the word of one whose denials they prove
 	block    string                    // the agent that documentation addresses stand for
@@ -164,7 +165,7 @@ func (r *Run) Deploy(ctx ginkgo.SpecContext, words ...string) *Lab {
 func newLab(r *Run, id string) *Lab {
 	return &Lab{
 		run: r, id: id, families: r.Families(), patience: r.Patience, late: map[string]bool{}, unready: map[*member]bool{}, handmade: map[string][]*member{}, siblings: map[string]string{}, strange: map[string][]string{}, orders: map[*member]order{},
-		open: map[*member][]wire.Endpoint{}, targets: map[string]target{}, twins: map[string]target{}, ending: map[*member]bool{}, effects: newEffects(),
+		open: map[*member][]wire.Endpoint{}, targets: map[string]target{}, twins: map[string]target{}, ending: map[*member]bool{}, variants: map[*member]bool{}, effects: newEffects(),
 		enter: func(name, text string) { ginkgo.AddReportEntry(name, text, ginkgo.ReportEntryVisibilityNever) },
 		asked: map[pair]bool{}, controls: map[pair]bool{}, fastest: map[pair]time.Duration{},
 		doors: map[string]*doorLock{}, listening: map[netip.AddrPort]string{},
@@ -316,7 +317,7 @@ func (l *Lab) clear(ctx context.Context) string {
 		unproven = l.control(ctx)
 	}
 	err = cmp.Or(err, l.withdraw(ctx, func(object) bool { return true }))
-	l.endLingering(ctx)
+	l.endVariants(ctx)
 	ground, broken := l.brokenInvariants(ctx)
 	err = cmp.Or(err, l.eachMember(func(m *member) error { return l.strip(ctx, m) }), l.unlabelNamespaces(ctx))
 	for _, m := range l.members {

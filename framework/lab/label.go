@@ -133,6 +133,9 @@ func (l *Lab) join(ctx context.Context, word string, variants []Variant) error {
 	}
 	m.word = o.word(place)
 	l.members, l.orders[m], l.late[m.word] = append(l.members, m), o, true
+	if len(variants) > 0 {
+		l.variants[m] = true
+	}
 	l.enlist(m, o, place)
 	if err := l.enlistVariant(ctx, m, place); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -47,6 +48,24 @@ func HostPort(number, to uint16) Variant {
 		for _, proto := range []corev1.Protocol{corev1.ProtocolSCTP, corev1.ProtocolTCP} {
 			pod.Spec.Containers[0].Ports = append(pod.Spec.Containers[0].Ports, corev1.ContainerPort{Protocol: proto, ContainerPort: int32(to), HostPort: int32(number)})
 		}
+	}
+}
+
+// PortNamed gives the port that the pod declares by a name, and that of the TCP twin, another
+// number.
+func PortNamed(name string, number uint16) Variant {
+	return func(pod *corev1.Pod) {
+		var ports []corev1.ContainerPort
+		for _, p := range pod.Spec.Containers[0].Ports {
+			switch {
+			case p.Name == name, p.Name == strings.Replace(name, "sctp", "tcp", 1):
+				p.ContainerPort = int32(number)
+			case p.ContainerPort == int32(number):
+				continue // it has another name
+			}
+			ports = append(ports, p)
+		}
+		pod.Spec.Containers[0].Ports = ports
 	}
 }
 
@@ -177,11 +196,12 @@ func isEnding(c discoveryv1.EndpointConditions) bool {
 	return c.Terminating != nil && *c.Terminating && c.Serving != nil && *c.Serving
 }
 
-// endLingering cuts short what is left of pods that were told to end.
-func (l *Lab) endLingering(ctx context.Context) {
+// endVariants ends pods that are unlike other agents, so that no spec gets them for one, at
+// once.
+func (l *Lab) endVariants(ctx context.Context) {
 	now := int64(0)
-	for m := range l.ending {
+	for m := range l.variants {
 		l.drop(m)
-		_ = l.run.Cluster.Client.CoreV1().Pods(m.real).Delete(ctx, m.pod, metav1.DeleteOptions{GracePeriodSeconds: &now}) // it ends by itself else
+		_ = l.run.Cluster.Client.CoreV1().Pods(m.real).Delete(ctx, m.pod, metav1.DeleteOptions{GracePeriodSeconds: &now}) // it goes with its namespace else
 	}
 }

@@ -2,6 +2,8 @@ package lab
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,7 +115,8 @@ func TestTerminate(t *testing.T) {
 		if got := l.behind(to); len(got) != 1 || got[0].word != "x/first@1" {
 			t.Errorf("without another one behind are %v", got)
 		}
-		l.endLingering(t.Context())
+		l.variants[l.member("x/first@1")] = true
+		l.endVariants(t.Context())
 		if l.member("x/first@1") != nil {
 			t.Error("it is still in the spec")
 		}
@@ -172,5 +175,20 @@ func TestPortsOfTheNodesNetworkAreTheRuns(t *testing.T) {
 	(&Lab{run: one}).fitPorts(hostNetwork, s)
 	if got := s.Spec.Ports[0]; got.TargetPort.IntValue() != int(p) || got.Port != 6000 {
 		t.Errorf("the Service leads to %+v", got)
+	}
+}
+
+func TestPortNamed(t *testing.T) {
+	pod, err := (&fleet{run: &Run{}}).pod(seat{"x", "a"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	PortNamed("sctp-80", 81)(pod)
+	var got []string
+	for _, p := range pod.Spec.Containers[0].Ports {
+		got = append(got, fmt.Sprint(p.Name, " ", p.ContainerPort))
+	}
+	if want := []string{"sctp-80 81", "tcp-80 81"}; !slices.Equal(got, want) {
+		t.Errorf("ports are %q, want %q", got, want)
 	}
 }
