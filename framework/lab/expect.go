@@ -250,7 +250,7 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 func (l *Lab) begin(c reach.Claim) *reach.Series {
 	l.series++
 	l.begun = nil
-	c.ID, c.Series, c.Evidence = l.id, l.series, l.folder()
+	c.ID, c.Series, c.Evidence, c.Foreign = l.id, l.series, l.folder(), l.foreign
 	l.evidence = append(l.evidence, reach.Line{Claim: &c})
 	return reach.NewSeries(c)
 }

@@ -8,7 +8,9 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 
+	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
+	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
 )
 
@@ -30,19 +32,20 @@ func (l *Lab) ExpectSpread(ctx ginkgo.SpecContext, service string) {
 	for _, m := range l.behind(l.targets[service]) {
 		servers = append(servers, m.word)
 	}
-	l.tell(ctx, service, reach.Idle(asked, servers))
+	l.tell(ctx, service, diag.ServiceUneven, reach.Idle(asked, servers))
 }
 
 // ExpectSticky claims that each client is sent to one and the same pod every time.
 func (l *Lab) ExpectSticky(ctx ginkgo.SpecContext, service string) {
 	ginkgo.GinkgoHelper()
-	l.tell(ctx, service, reach.Wandering(l.share(ctx, service, stickyRounds)))
+	l.tell(ctx, service, diag.ServiceNotSticky, reach.Wandering(l.share(ctx, service, stickyRounds)))
 }
 
 // tell fails the spec where there is something to tell.
-func (l *Lab) tell(ctx context.Context, service string, what []string) {
+func (l *Lab) tell(ctx context.Context, service, class string, what []string) {
 	ginkgo.GinkgoHelper()
 	if len(what) > 0 && ctx.Err() == nil {
+		ginkgo.AddReportEntry(spec.ClassEntry, class, ginkgo.ReportEntryVisibilityNever)
 		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: %s shares out its associations wrongly: %s\n", l.id, service, strings.Join(what, "; ")))
 	}
 }
