@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -133,7 +132,18 @@ func (f *fleet) fit(p corev1.Pod) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	})
 	return ready && p.DeletionTimestamp == nil && len(p.Spec.Containers) == 1 && p.Spec.Containers[0].Image == f.run.Image &&
-		maps.Equal(p.Labels, map[string]string{cluster.RunLabel: f.run.ID}) && f.run.place(p.Spec.NodeName) != nowhere
+		p.Labels[cluster.RunLabel] == f.run.ID && !worded(p.Labels) && f.run.place(p.Spec.NodeName) != nowhere
+}
+
+// worded says whether a pod has labels that specs give: theirs have no prefix, as those of
+// controllers and of the API server have.
+func worded(labels map[string]string) bool {
+	for key := range labels {
+		if !strings.Contains(key, "/") {
+			return true
+		}
+	}
+	return false
 }
 
 var trailing = regexp.MustCompile(`[0-9]+$`)

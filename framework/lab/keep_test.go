@@ -19,7 +19,7 @@ import (
 // agentPod is a pod as the run 1a2b3 makes them.
 func agentPod(name string) *corev1.Pod {
 	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "sctp-1a2b3-1-x-7", Name: name, Labels: map[string]string{cluster.RunLabel: "1a2b3"}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "sctp-1a2b3-1-x-7", Name: name, Labels: map[string]string{cluster.RunLabel: "1a2b3", "topology.kubernetes.io/zone": "a"}},
 		Spec:       corev1.PodSpec{NodeName: "a", Containers: []corev1.Container{{Image: "agent"}}},
 		Status:     corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
 	}
