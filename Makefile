@@ -20,7 +20,7 @@ LINT  = go tool -modfile=ci/tools/go.mod golangci-lint
 export FOCUS LABELS MODULE IMAGE ARGS KEEP
 
 .DEFAULT_GOAL := help
-.PHONY: help e2e faults test test-kernel lint generate clean-cluster image testbed-up testbed-down testbed-status bin/e2e.test bin/sctp-agent bin/agent-image bin/testbed bin/faults
+.PHONY: help e2e faults faults-page test test-kernel lint generate clean-cluster image testbed-up testbed-down testbed-status bin/e2e.test bin/sctp-agent bin/agent-image bin/testbed bin/faults
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_\/.-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,8 +43,11 @@ else
 	@scripts/e2e-on-testbed
 endif
 
-faults: bin/e2e.test bin/sctp-agent bin/agent-image bin/faults testbed-up ## break the embedded cluster in known ways: FAULTS=B13,D3 (all without)
-	@bin/faults --only=$(FAULTS) _artifacts/faults
+faults: bin/e2e.test bin/sctp-agent bin/agent-image bin/faults testbed-up ## break the embedded cluster in known ways: FAULTS=B13,D3 (all without), ALL=yes for the whole suite under each
+	@scripts/faults-on-testbed --only=$(FAULTS) $(if $(filter yes,$(ALL)),--all)
+
+faults-page: bin/faults ## write FAULTS.md from the results of the last full run
+	bin/faults --markdown=_artifacts/latest > FAULTS.md
 
 test: lint ## hermetic tests, lint, generated lists, and a rehearsal of every spec; needs no cluster
 	go test ./ci/... ./framework/... ./manifests/... ./fixtures/...

@@ -24,7 +24,7 @@ func socketsWith(options ...wire.Option) lab.Sockets {
 
 func expectStreams(ctx context.Context, e *lab.End, out, in uint16) {
 	if st := e.Status(ctx); st.OutStreams != out || st.InStreams != in {
-		e.Path.Fail("%s has %d streams out and %d in, wanted %d and %d", e, st.OutStreams, st.InStreams, out, in)
+		e.Path.FailAs(assoc.StreamsChanged, "%s has %d streams out and %d in, wanted %d and %d", e, st.OutStreams, st.InStreams, out, in)
 	}
 }
 

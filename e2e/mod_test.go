@@ -30,7 +30,8 @@ var _ = chapter("The SCTP module", func() {
 			node.Pod = now[n.Name]
 			failed := node.Failed(len(here.run.Families()) > 1 || here.run.Families()[0] == reach.IPv6)
 			if len(failed) > 0 {
-				_, why := node.Why()
+				reason, why := node.Why()
+				AddReportEntry(spec.ClassEntry, string(reason), ReportEntryVisibilityNever)
 				broken = append(broken, fmt.Sprintf("  node %s: %s\n    %s", n.Name, why, calls(failed)))
 			}
 		}

@@ -32,6 +32,7 @@ type options struct {
 	known     string
 	artifacts string
 	patience  time.Duration
+	keep      time.Duration
 	catalogue bool
 	lanes     string
 	rehearsal string
@@ -59,10 +60,11 @@ func (o *options) register(f *flag.FlagSet) {
 	f.StringVar(&o.known, "known", known.Auto, "known limitations to excuse: auto (by the cluster's network), none, a file, or "+strings.Join(known.Names(), ", "))
 	f.StringVar(&o.artifacts, "artifacts", "", "folder for the results (default _artifacts/<UTC time>)")
 	f.DurationVar(&o.patience, "patience", time.Minute, "how long the cluster may take to do what a spec asks of it")
+	f.DurationVar(&o.keep, "keep", 0, "leave the agents on the cluster for so long after the run, and begin with those that an earlier run has left; 0 does neither")
 	f.BoolVar(&o.catalogue, "catalogue", false, "print the catalogue of all specs and exit")
 	f.StringVar(&o.lanes, "lanes", "", "write what each lane of ci/lanes selects into this folder and exit")
 	f.StringVar(&o.rehearsal, "rehearse", "", "run the specs on a cluster that is made up, to find what is wrong with their words, files and tables: its number of nodes, 1 to 3, or 2-ipv4 or 2-ipv6; a run does so first by itself")
-	f.BoolVar(&o.clean, "clean", false, "remove what dead runs left on the cluster and exit")
+	f.BoolVar(&o.clean, "clean", false, "remove what dead runs left on the cluster, and what was kept, and exit")
 	f.BoolVar(&o.force, "force", false, "with --clean: remove what living runs have, too")
 }
 
@@ -103,6 +105,9 @@ func (o *options) parse(args []string) error {
 	}
 	if o.patience <= 0 {
 		return fmt.Errorf("--patience=%v: want a time above 0", o.patience)
+	}
+	if o.keep < 0 || o.keep > 0 && o.keep < time.Minute {
+		return fmt.Errorf("--keep=%v: want a minute or more", o.keep)
 	}
 	_, err := cluster.ParseAccess(o.access)
 	return err

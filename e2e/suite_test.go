@@ -226,17 +226,19 @@ func (s *suite) prepare(ctx context.Context, folder string) error {
 		return err
 	}
 	seed := s.config.RandomSeed
-	id := fmt.Sprintf("%05x", rand.Uint32()&0xfffff)
 	if s.config.ParallelTotal > 1 && s.module != moduleNever {
 		return fmt.Errorf("--enable-module=%s needs a single process: enable the module first, then run in parallel", s.module)
+	}
+	id, kept, err := s.begin(ctx)
+	if err != nil {
+		return err
 	}
 	done := s.timed("agents on every node")
 	s.eyes = observer.New(ctx, s.cluster, id, s.config.ParallelProcess, s.image)
 	s.access.Through(s.eyes.Run)
 	loading := s.modules.begin(ctx, s, id)
-	var err error
 	o := lab.Options{
-		ID: id, Image: s.image, Artifacts: folder, Patience: s.patience, Process: s.config.ParallelProcess, Seed: seed, Access: s.access, External: s.dialer(),
+		ID: id, Image: s.image, Artifacts: folder, Patience: s.patience, Process: s.config.ParallelProcess, Seed: seed, Access: s.access, External: s.dialer(), Kept: kept,
 	}
 	if s.access != nil {
 		o.Eyes = s.eyes
@@ -272,16 +274,43 @@ func (s *suite) bury(ctx context.Context) error {
 	return s.cluster.Remove(ctx, left, 2*time.Minute)
 }
 
-// stop removes the run from the cluster, with a context of its own: an interrupt must
-// not keep it from that.
+// begin gives the run an id: that of an earlier run whose agents it takes over, or its own.
+func (s *suite) begin(ctx context.Context) (string, *cluster.Kept, error) {
+	switch {
+	case s.keep > 0 && s.config.ParallelTotal > 1:
+		return "", nil, errors.New("--keep needs a single process")
+	case s.keep > 0:
+		kept, err := s.cluster.Take(ctx)
+		if err != nil {
+			return "", nil, err
+		}
+		if kept != nil {
+			s.say("taking over the agents that run %s has left", kept.Run)
+			return kept.Run, kept, nil
+		}
+	}
+	return fmt.Sprintf("%05x", rand.Uint32()&0xfffff), nil, nil
+}
+
+// stop removes the run from the cluster, or leaves its agents there if that was asked for,
+// with a context of its own: an interrupt must not keep it from that.
 func (s *suite) stop(ctx context.Context) error {
 	if s.run == nil {
 		return nil
 	}
 	s.eyes.Close()
-	done := s.timed("removed everything")
+	interrupted := ctx.Err() != nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
 	defer cancel()
+	if s.keep > 0 && !interrupted && s.report != nil {
+		agents, err := s.run.Leave(ctx, s.keep)
+		if err == nil {
+			s.say("%d agents stay for the next run with --keep, until %s at the latest", agents, time.Now().Add(s.keep).Format("15:04"))
+			return nil
+		}
+		s.say("agents do not stay: %v", err)
+	}
+	done := s.timed("removed everything")
 	if err := s.run.Stop(ctx); err != nil {
 		return fmt.Errorf("cleaning up: %w; `make clean-cluster` finishes it", err)
 	}
@@ -294,11 +323,7 @@ func (s *suite) cleanCluster(ctx context.Context) (int, error) {
 		return exitBadInput, err
 	}
 	s.out = os.Stdout
-	namespaces, err := s.cluster.Abandoned(ctx, true)
-	if err == nil && !s.force && len(namespaces) > 0 {
-		s.say("watching for %v whether runs are alive", cluster.SilentFor)
-		namespaces, err = s.cluster.Silent(ctx, namespaces)
-	}
+	namespaces, err := s.dead(ctx)
 	if err != nil {
 		return exitBadInput, err
 	}
@@ -315,6 +340,21 @@ func (s *suite) cleanCluster(ctx context.Context) (int, error) {
 		return exitFailed, err
 	}
 	return exitOK, nil
+}
+
+// dead are the namespaces that --clean removes. What was kept is known at once; whether other
+// runs are alive must be watched.
+func (s *suite) dead(ctx context.Context) ([]string, error) {
+	all, err := s.cluster.Abandoned(ctx, true)
+	if err != nil || s.force {
+		return all, err
+	}
+	idle, err := s.cluster.Idle(ctx)
+	if err != nil || len(idle) == len(all) {
+		return idle, err
+	}
+	s.say("watching for %v whether runs are alive", cluster.SilentFor)
+	return s.cluster.Silent(ctx, all)
 }
 
 // say writes a line for the person who watches.

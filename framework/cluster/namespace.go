@@ -25,7 +25,8 @@ const RunLabel = "sctp.test/run"
 // leaseName is the Lease in each namespace of a run that says the run is alive.
 const leaseName = "sctp-run"
 
-// leaseTerm is how long a run may be silent before its namespaces are anybody's to remove.
+// leaseTerm is how long a run may be silent before its namespaces are anybody's to remove,
+// unless its lease names another term.
 const leaseTerm = 60 * time.Second
 
 // CreateNamespace makes a namespace of a run and the Lease in it. level is what Pod
@@ -105,7 +106,16 @@ func (c *Cluster) alive(ctx context.Context, ns corev1.Namespace) (bool, error) 
 	if err != nil {
 		return false, fmt.Errorf("lease of namespace %s: %w", ns.Name, err)
 	}
-	return lease.Spec.RenewTime != nil && time.Since(lease.Spec.RenewTime.Time) < leaseTerm, nil
+	return lives(lease), nil
+}
+
+// lives says whether the term of a lease has not ended.
+func lives(lease *coordinationv1.Lease) bool {
+	term := leaseTerm
+	if s := lease.Spec.LeaseDurationSeconds; s != nil {
+		term = time.Duration(*s) * time.Second
+	}
+	return lease.Spec.RenewTime != nil && time.Since(lease.Spec.RenewTime.Time) < term
 }
 
 // SilentFor is how long Silent watches: twice as long as a living run takes to renew.
@@ -195,19 +205,29 @@ func (c *Cluster) Drop(ctx context.Context, name string) error {
 
 // DeleteRun removes everything that a run has, and waits until it is gone.
 func (c *Cluster) DeleteRun(ctx context.Context, run string, timeout time.Duration) error {
-	list, err := c.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: RunLabel + "=" + run})
+	namespaces, err := c.OfRun(ctx, run)
 	if err != nil {
-		return fmt.Errorf("namespaces of run %s: %w", run, err)
+		return err
 	}
 	policies, err := c.WidePolicies(ctx)
 	if err != nil {
 		return err
 	}
-	left := Left{Policies: slices.DeleteFunc(policies, func(p WidePolicy) bool { return p.Run != run })}
-	for _, ns := range list.Items {
-		left.Namespaces = append(left.Namespaces, ns.Name)
+	mine := slices.DeleteFunc(policies, func(p WidePolicy) bool { return p.Run != run })
+	return c.Remove(ctx, Left{Namespaces: namespaces, Policies: mine}, timeout)
+}
+
+// OfRun lists the namespaces of a run.
+func (c *Cluster) OfRun(ctx context.Context, run string) ([]string, error) {
+	list, err := c.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: RunLabel + "=" + run})
+	if err != nil {
+		return nil, fmt.Errorf("namespaces of run %s: %w", run, err)
 	}
-	return c.Remove(ctx, left, timeout)
+	var names []string
+	for _, ns := range list.Items {
+		names = append(names, ns.Name)
+	}
+	return names, nil
 }
 
 // awaitGone waits for the deletion of a namespace. (The e2e framework's own wait is for

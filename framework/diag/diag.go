@@ -26,6 +26,7 @@ type Symptom struct {
 	Address    string       `json:"address"`    // and port that were asked
 	Want       reach.Word   `json:"want"`
 	Policies   []string     `json:"policies,omitempty"` // that the spec has applied
+	Lifted     []string     `json:"lifted,omitempty"`   // that it has deleted again, where the path was denied while they stood
 
 	Again  Trial  `json:"again"`            // the same path, with nobody else asking
 	Direct *Trial `json:"direct,omitempty"` // SCTP straight to the pod, for an address that is not a pod's

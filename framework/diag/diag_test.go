@@ -3,6 +3,7 @@ package diag
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"reflect"
 	"slices"
@@ -55,6 +56,13 @@ func answeredBy(by wire.Identity) Trial {
 	return Trial{Evidence: e}
 }
 
+func masqueraded() Trial {
+	t := answeredBy(server)
+	t.Evidence.Source, t.Evidence.Seen.Local = true, netip.MustParseAddrPort("10.244.1.7:40000")
+	t.Evidence.Records[0].Record.Peer = netip.MustParseAddrPort("10.89.0.11:40000")
+	return t
+}
+
 func damaged() Trial {
 	t := ended("echo", "")
 	t.Evidence.Seen.Ender, t.Evidence.Seen.Damaged = wire.EndedByAgent, &wire.Echo{Size: 170, Digest: "00ff"}
@@ -78,6 +86,7 @@ func denied(s *Symptom)    { s.Want = reach.Denied }
 func refusal(s *Symptom)   { s.Want = reach.Word(reach.Refused) }
 func byClock(s *Symptom)   { s.Again.Evidence.Seen.Ender = wire.EndedByClock }
 func policy(s *Symptom)    { s.Policies = []string{"policy/deny-ingress.yaml"} }
+func gone(s *Symptom)      { s.Lifted = []string{"policy/deny-ingress.yaml"} }
 func tcp(s *Symptom)       { t := answeredBy(server); s.TCP = &t }
 func tcpDead(s *Symptom)   { t := ended("connect", "ETIMEDOUT"); s.TCP = &t }
 func direct(s *Symptom)    { t := answeredBy(server); s.Direct = &t }
@@ -121,6 +130,9 @@ var cases = []example{
 	{"a policy, and TCP was not asked", symptom(answered, denied, policy), "policy-not-enforced", "nobody enforces the policy"},
 	{"a policy that says refused, and nobody heeds", symptom(answered, refusal, policy, tcp), "policy-not-enforced", "nobody enforces the policy"},
 	{"a port that should be closed", symptom(answered, denied), "answered-without-server", "something answers at x/server:80 on node b where nothing should"},
+	{"a Service that is to lead nowhere", symptom(answered, denied, through(NodePort, "b")), "service-leads-on", "the service proxy of node b leads SCTP to a pod where it is to lead nowhere"},
+	{"a client behind another address", symptom(again(masqueraded())), "client-address-lost", "the server sees another address than its client's (node a to node b)"},
+	{"a policy that is gone", symptom(gone, tcpDead, udpDead), "policy-lingers", "the policy that denied it is gone, and the policy engine for servers on node b still denies"},
 	{"another pod", symptom(again(answeredBy(other)), through(ClusterIP, "a")), "wrong-backend", "the service proxy of node a sends SCTP to a pod that is not behind the address"},
 	{"a changed message", symptom(answered, func(s *Symptom) { s.Again.Evidence.Records = nil }), "message-damaged", "messages change on the way (node a to node b)"},
 	{"a damaged greeting, which names nobody", symptom(again(damaged())), "message-damaged", "messages change on the way (node a to node b)"},

@@ -25,6 +25,8 @@ const (
 	answers       fact = "asked again it is answered"
 	flawed        fact = "the answer is not what was asked for"
 	fromElsewhere fact = "another pod answered"
+	masked        fact = "the server saw another address than the client's"
+	lifted        fact = "a policy that denied it is gone"
 	silent        fact = "nothing came back"
 	refused       fact = "an ABORT came back"
 	connectedOnce fact = "connected, then lost"
@@ -70,6 +72,8 @@ func facts(s Symptom) map[fact]bool {
 		answers:       f.Outcome == reach.Answered,
 		flawed:        len(f.Flaws) > 0,
 		fromElsewhere: f.Outcome == reach.Answered && f.Stray && seen.Damaged == nil,
+		masked:        f.Masked,
+		lifted:        len(s.Lifted) > 0,
 		silent:        f.Outcome == reach.Silent && f.Connecting,
 		refused:       f.Outcome == reach.Refused && f.Connecting,
 		connectedOnce: f.Outcome != reach.Answered && f.Outcome != reach.Broken && f.Outcome != reach.Unsupported && !f.Connecting,

@@ -63,6 +63,12 @@ var table = []row{
 		policyEngine,
 	},
 	{
+		"service-leads-on",
+		[]condition{no(wantsAnswer), yes(answers), yes(translated)},
+		each(nodes, "the service proxy of node %s leads SCTP to a pod where it is to lead nowhere", "the service proxies of nodes %s lead SCTP to pods where they are to lead nowhere"),
+		serviceProxy,
+	},
+	{
 		"answered-without-server",
 		[]condition{no(wantsAnswer), yes(answers)},
 		each(servers, "something answers at %s where nothing should", "something answers where nothing should: at %s"),
@@ -73,6 +79,12 @@ var table = []row{
 		[]condition{yes(fromElsewhere)},
 		each(nodes, "the service proxy of node %s sends SCTP to a pod that is not behind the address", "the service proxies of nodes %s send SCTP to pods that are not behind the address"),
 		serviceProxy,
+	},
+	{
+		"client-address-lost",
+		[]condition{yes(wantsAnswer), yes(answers), yes(masked)},
+		each(ends, "the server sees another address than its client's (%s)", "servers see other addresses than their clients' (%s)"),
+		fixed("rules that masquerade or translate sources on both nodes (`nft list ruleset`, `iptables-save -t nat`), and the network plugin's setting for it"),
 	},
 	{
 		"message-damaged",
@@ -90,6 +102,12 @@ var table = []row{
 		"policy-denies-allowed",
 		[]condition{yes(wantsAnswer), yes(underPolicy), no(serverHeard)},
 		each(nodes, "the policy admits it, and the policy engine for servers on node %s does not", "the policy admits it, and the policy engine for servers on nodes %s does not"),
+		policyEngine,
+	},
+	{
+		"policy-lingers",
+		[]condition{yes(wantsAnswer), yes(lifted), no(answers), no(serverHeard)},
+		each(nodes, "the policy that denied it is gone, and the policy engine for servers on node %s still denies", "the policies that denied it are gone, and the policy engines for servers on nodes %s still deny"),
 		policyEngine,
 	},
 	{
@@ -276,7 +294,7 @@ func ends(s Symptom) string {
 }
 
 func policyEngine(ss []Symptom) string {
-	return "the network plugin's policy agent " + each(nodes, "on node %s", "on nodes %s")(ss) + ", and the policy: " + strings.Join(ss[0].Policies, ", ")
+	return "the network plugin's policy agent " + each(nodes, "on node %s", "on nodes %s")(ss) + ", and the policy: " + strings.Join(append(slices.Clone(ss[0].Policies), ss[0].Lifted...), ", ")
 }
 
 func serviceProxy(ss []Symptom) string {

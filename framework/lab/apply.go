@@ -243,6 +243,10 @@ func (l *Lab) withdraw(ctx context.Context, chosen func(object) bool) error {
 		}
 		if err := o.delete(ctx, o.name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 			kept, failed = append(kept, o), fmt.Errorf("deleting %s %s/%s: %w", o.kind, o.namespace, o.name, err)
+			continue
+		}
+		if isPolicy(o) {
+			l.lifted = append(l.lifted, o)
 		}
 	}
 	slices.Reverse(kept)

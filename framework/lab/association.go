@@ -66,7 +66,7 @@ func (p *Path) Associate(ctx context.Context, o Sockets) (client, server *End) {
 	p.listen(ctx, o)
 	client, r := p.Dial(ctx, o)
 	if r.Errno != "" || r.Late {
-		p.Fail("%s could not connect to %s: %s", p.pair.client, p.server, outcome(r))
+		p.FailAs(assoc.ConnectFailed, "%s could not connect to %s: %s", p.pair.client, p.server, outcome(r))
 	}
 	server = p.Accept(ctx)
 	client.other, server.other = server, client

@@ -38,6 +38,7 @@ type Lab struct {
 	targets map[string]target // by the word of the server
 	twins   map[string]target // TCP twins of Services, by the word of what they are twins of
 	applied []object
+	lifted  []object // policies that were deleted again
 
 	asked    map[pair]bool             // what the last round of a settled table said: true is answered
 	controls map[pair]bool             // pairs that were denied and must be seen answered again
@@ -46,6 +47,7 @@ type Lab struct {
 	evidence []reach.Line              // of all of them
 	captures int                       // how many there were
 	symptoms []diag.Symptom            // of the series that was wrong
+	foreign  []string                  // policies in the run's namespaces that are not the run's
 	before   map[*member]wire.Counters // of every agent of the fleet, when the spec began
 	late     map[string]bool           // agents and Services, by word, that need not be seen open before: their control is that they are reached later
 	unready  map[*member]bool          // pods that a Service must leave out
@@ -195,6 +197,9 @@ func (l *Lab) seat(ctx context.Context, words []string) error {
 		}
 	}
 	err := l.eachMember(func(m *member) error { return l.equip(ctx, m) })
+	if err == nil {
+		l.foreign, err = l.run.foreignPolicies(ctx)
+	}
 	l.before, _ = l.run.fleet.counters(ctx) // an agent that cannot be asked now cannot be blamed on the spec
 	return err
 }
@@ -320,6 +325,7 @@ func (l *Lab) clear(ctx context.Context) string {
 	l.endVariants(ctx)
 	ground, broken := l.brokenInvariants(ctx)
 	err = cmp.Or(err, l.eachMember(func(m *member) error { return l.strip(ctx, m) }), l.unlabelNamespaces(ctx))
+	l.run.note(err)
 	for _, m := range l.members {
 		if err != nil {
 			l.run.fleet.dismiss(m) // it may still carry what the next spec must not find

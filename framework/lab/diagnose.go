@@ -81,7 +81,10 @@ func (l *Lab) symptom(ctx context.Context, p asked, t target, twins twinSet, mes
 	m := l.member(p.client)
 	s := diag.Symptom{
 		Family: p.family, Client: p.client, ClientNode: m.node, Server: p.server, Kind: t.kind, Node: t.translatedOn(m),
-		Address: t.addrs[p.family].String(), Want: p.want, Policies: l.policies(), Trouble: twins.trouble,
+		Address: t.addrs[p.family].String(), Want: p.want, Policies: policies(l.applied), Trouble: twins.trouble,
+	}
+	if l.controls[p.pair] && len(s.Policies) == 0 {
+		s.Lifted = policies(l.lifted)
 	}
 	behind := l.behind(t)
 	if len(behind) > 0 {
@@ -205,9 +208,9 @@ func moved(before, after wire.Counters) wire.Counters {
 }
 
 // policies are the files of the policies that apply.
-func (l *Lab) policies() []string {
+func policies(objects []object) []string {
 	var out []string
-	for _, o := range l.applied {
+	for _, o := range objects {
 		if isPolicy(o) {
 			out = append(out, "manifests/"+o.file+" in "+o.namespace)
 		}

@@ -257,7 +257,7 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 // begin puts a claim into the evidence.
 func (l *Lab) begin(c reach.Claim) *reach.Series {
 	l.series++
-	c.ID, c.Series, c.Evidence = l.id, l.series, l.folder()
+	c.ID, c.Series, c.Evidence, c.Foreign = l.id, l.series, l.folder(), l.foreign
 	l.evidence = append(l.evidence, reach.Line{Claim: &c})
 	return reach.NewSeries(c)
 }

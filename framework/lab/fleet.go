@@ -123,6 +123,12 @@ func (f *fleet) add(ctx context.Context, s seat, labels map[string]string, varia
 	if err != nil {
 		return nil, err
 	}
+	return f.meet(ctx, s, pod)
+}
+
+// meet opens a stream to the agent in a pod that runs, and makes it a member.
+func (f *fleet) meet(ctx context.Context, s seat, pod *corev1.Pod) (*member, error) {
+	real := pod.Namespace
 	m := &member{seat: s, pod: pod.Name, real: real, uid: string(pod.UID), addrs: map[reach.Family]netip.Addr{}}
 	for _, ip := range pod.Status.PodIPs {
 		a, err := netip.ParseAddr(ip.IP)

@@ -144,6 +144,22 @@ func (l *Lab) leftovers(ctx context.Context) []string {
 	return out
 }
 
+// foreignPolicies are those in the run's namespaces that the run has not made: templates of
+// projects and controllers put some into every namespace.
+func (r *Run) foreignPolicies(ctx context.Context) ([]string, error) {
+	var out []string
+	for _, ns := range r.Namespaces() {
+		list, err := r.Cluster.Client.NetworkingV1().NetworkPolicies(ns).List(ctx, metav1.ListOptions{LabelSelector: cluster.RunLabel + "!=" + r.ID})
+		if err != nil {
+			return nil, fmt.Errorf("policies of namespace %s: %w", ns, err)
+		}
+		for _, p := range list.Items {
+			out = append(out, ns+"/"+p.Name)
+		}
+	}
+	return out, nil
+}
+
 // counters asks every agent of the fleet for its counters, not only those of one spec: a
 // spec may break what it does not look at.
 func (f *fleet) counters(ctx context.Context) (map[*member]wire.Counters, map[*member]error) {

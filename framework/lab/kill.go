@@ -138,7 +138,7 @@ func (p *Path) Reassociate(ctx context.Context, o Sockets) (client, server *End)
 			return c, s
 		}
 		if took := time.Since(start); took > p.lab.run.Patience || ctx.Err() != nil {
-			p.Fail("%s could not connect to %s again in %v: %s", p.pair.client, p.server, took.Round(time.Millisecond), outcome(r))
+			p.FailAs(assoc.ConnectFailed, "%s could not connect to %s again in %v: %s", p.pair.client, p.server, took.Round(time.Millisecond), outcome(r))
 		}
 		await(ctx, time.Now().Add(pace))
 	}

@@ -257,6 +257,12 @@ func (p *Path) String() string {
 	return fmt.Sprintf("%s -> %s (%s)", p.pair.client, p.server, p.family)
 }
 
+// FailAs is Fail with the class of what is wrong, for reports and fault tests.
+func (p *Path) FailAs(class, format string, args ...any) {
+	p.class = class
+	p.end(reach.GroundFail, format, args...)
+}
+
 func (p *Path) end(ground reach.Ground, format string, args ...any) {
 	panic(fault{path: p, ground: ground, text: fmt.Sprintf(format, args...)})
 }

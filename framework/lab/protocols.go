@@ -12,7 +12,9 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
+	"sctp.test/framework/spec"
 )
 
 // ExpectProtocols claims that the API returns SCTP for every port that says so: in the pods
@@ -33,6 +35,7 @@ func (l *Lab) ExpectProtocols(ctx ginkgo.SpecContext, namespace, service, policy
 	case err != nil:
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: the objects could not be read back: %v", l.id, err))
 	case lost != "":
+		l.enter(spec.ClassEntry, diag.APIChangesProtocol)
 		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: the API does not keep protocol SCTP: %s", l.id, lost))
 	}
 }

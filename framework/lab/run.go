@@ -33,6 +33,7 @@ type Options struct {
 	Access    *cluster.Access     // root on nodes, for diagnosis; nil is none
 	Eyes      *observer.Observers // captures packets on nodes; nil where there is no access
 	External  probe.Dialer        // opens a stream to an agent outside of the cluster; nil is none
+	Kept      *cluster.Kept       // what an earlier run has left, to begin with; nil is nothing
 }
 
 // Run is what one Ginkgo process has on a cluster. Its fleet grows when a spec needs
@@ -49,6 +50,7 @@ type Run struct {
 	namespaces map[string]string // real names by their names in specs
 
 	rehearsal []reach.Family // of pods that are made up, see Rehearse; nil on a cluster
+	soiled    bool           // a spec could not take off what it had put on
 }
 
 // first are the agents a run begins with, which is what nearly every spec needs, so that
@@ -72,7 +74,10 @@ func Start(ctx context.Context, c *cluster.Cluster, o Options) (*Run, error) {
 	r.ctx, r.stop = context.WithCancel(context.WithoutCancel(ctx))
 	r.fleet.run = r
 	go c.KeepAlive(r.ctx, r.Namespaces) //nolint:contextcheck // leases live as long as the run
-	_, err := r.fleet.hire(ctx, r.first())
+	if err := r.takeOver(ctx); err != nil {
+		return r, err
+	}
+	_, err := r.fleet.hire(ctx, r.fleet.missing(r.first()))
 	return r, err
 }
 
@@ -105,8 +110,7 @@ func (r *Run) namespace(ctx context.Context, name string) (string, error) {
 	if r.rehearsing() {
 		return r.pretendNamespace(ctx, name)
 	}
-	ns, err := r.Cluster.CreateNamespace(ctx, r.ID, fmt.Sprintf("sctp-%s-%d-%s", r.ID, r.Process, name),
-		level(name), map[string]string{"ns": name})
+	ns, err := r.Cluster.CreateNamespace(ctx, r.ID, r.realName(name), level(name), map[string]string{"ns": name})
 	if ns != nil {
 		r.namespaces[name] = ns.Name
 	}
@@ -114,6 +118,11 @@ func (r *Run) namespace(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	return ns.Name, nil
+}
+
+// realName is how the name of a namespace of specs begins on the cluster.
+func (r *Run) realName(name string) string {
+	return fmt.Sprintf("sctp-%s-%d-%s", r.ID, r.Process, name)
 }
 
 // Families are the IP families in which every pod of the fleet has an address.

@@ -10,7 +10,9 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 
+	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
+	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
 )
 
@@ -33,13 +35,13 @@ func (l *Lab) ExpectSpread(ctx ginkgo.SpecContext, service string) {
 	for _, m := range l.behind(l.targets[service]) {
 		servers = append(servers, m.word)
 	}
-	l.tell(ctx, service, reach.Idle(asked, servers))
+	l.tell(ctx, service, diag.ServiceUneven, reach.Idle(asked, servers))
 }
 
 // ExpectSticky claims that each client is sent to one and the same pod every time.
 func (l *Lab) ExpectSticky(ctx ginkgo.SpecContext, service string) {
 	ginkgo.GinkgoHelper()
-	l.tell(ctx, service, reach.Wandering(l.share(ctx, service, stickyRounds)))
+	l.tell(ctx, service, diag.ServiceNotSticky, reach.Wandering(l.share(ctx, service, stickyRounds)))
 }
 
 // ExpectNear claims that each client is sent to the pods of its own node only, which it may
@@ -57,7 +59,7 @@ func (l *Lab) ExpectNear(ctx ginkgo.SpecContext, service string) {
 	for start := time.Now(); !l.run.rehearsing(); {
 		astray := reach.Astray(l.share(ctx, service, stickyRounds), near)
 		if len(astray) == 0 || time.Since(start) > l.patience || ctx.Err() != nil {
-			l.tell(ctx, service, astray)
+			l.tell(ctx, service, diag.ServiceUneven, astray)
 			return
 		}
 		await(ctx, time.Now().Add(pace))
@@ -95,13 +97,14 @@ func (l *Lab) ExpectRelease(ctx ginkgo.SpecContext, service string, silences ...
 	for _, node := range slices.Sorted(maps.Keys(held)) {
 		what = append(what, fmt.Sprintf("clients on %s are sent to the same pod after each of the silences %v", node, silences))
 	}
-	l.tell(ctx, service, what)
+	l.tell(ctx, service, diag.ServiceNotSticky, what)
 }
 
 // tell fails the spec where there is something to tell.
-func (l *Lab) tell(ctx context.Context, service string, what []string) {
+func (l *Lab) tell(ctx context.Context, service, class string, what []string) {
 	ginkgo.GinkgoHelper()
 	if len(what) > 0 && ctx.Err() == nil {
+		l.enter(spec.ClassEntry, class)
 		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: %s shares out its associations wrongly: %s\n", l.id, service, strings.Join(what, "; ")))
 	}
 }

@@ -82,7 +82,7 @@ func TestWidePoliciesComeAndGo(t *testing.T) {
 		if left := l.leftovers(t.Context()); len(left) != 1 || left[0] != "ClusterNetworkPolicy sctp-1a2b3-0-admin-tier is left" {
 			t.Errorf("left are %q", left)
 		}
-		if said := l.policies(); len(said) != 1 || said[0] != "manifests/policy/admin-tier.yaml in the whole cluster" {
+		if said := policies(l.applied); len(said) != 1 || said[0] != "manifests/policy/admin-tier.yaml in the whole cluster" {
 			t.Errorf("policies are %q", said)
 		}
 		if err := l.delete(t.Context(), Everywhere, file); err != nil || len(l.leftovers(t.Context())) > 0 {

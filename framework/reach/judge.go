@@ -53,6 +53,7 @@ type Finding struct {
 	Errno      string   // that ended it, "" for none
 	By         wire.Identity
 	Stray      bool // it was answered or recorded where the address does not lead to
+	Masked     bool // the server saw another address than the client's, where that must not be
 }
 
 // errnoOutcome is what an error number means at stage connect.
@@ -230,6 +231,7 @@ func answered(e Evidence) Finding {
 		f.Reason += fmt.Sprintf("; %s recorded nonce %s", name(g.Server), e.Probe.Nonce)
 		f.Flaws = append(f.Flaws, differences("to the server", e.Probe, e.Records[i].Record.Messages)...)
 		if seen := e.Records[i].Record.Peer.Addr(); e.Source && seen != o.Local.Addr() {
+			f.Masked = true
 			flaw("%s saw the client as %s, not as %s", name(g.Server), seen, o.Local.Addr())
 		}
 	}

@@ -43,6 +43,11 @@ func (r Result) Wrong() []Place {
 // Wanted says what the cell should have been, where its outcome alone would puzzle.
 func (p Place) Wanted() string { return wanted(p.Want, p.Finding) }
 
+// denies says whether all that is wrong are paths that were to be answered and were not.
+func (r Report) denies() bool {
+	return !slices.ContainsFunc(r.Wrong(), func(p Place) bool { return p.Want.Denies() || !slices.Contains(denials, p.Outcome) })
+}
+
 // State is how a series of rounds ended.
 type State string
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"sctp.test/framework/wire"
@@ -24,6 +25,7 @@ type Claim struct {
 	Control  bool     `json:"control,omitempty"` // that denied paths are open again
 	Evidence string   `json:"evidence"`          // folder
 	Matrices []Matrix `json:"matrices"`
+	Foreign  []string `json:"foreign,omitempty"` // policies in the suite's namespaces that are not the suite's
 }
 
 // Asked is one probe of a round with all that is known about it.
@@ -101,6 +103,8 @@ func (s *Series) Conclusion() (Ground, string) {
 	switch {
 	case len(s.Report.Wrong()) == 0:
 		return "", ""
+	case len(s.Foreign) > 0 && s.Report.denies():
+		return GroundUnsupported, fmt.Sprintf("%s: policies that are not the suite's stand in its namespaces and may deny what it asks for: %s\n%s", s.ID, strings.Join(s.Foreign, ", "), s.Report.Text())
 	case s.Control:
 		return GroundUnsupported, "the denials are not proven: with the policies gone, what they denied is not open again\n" + s.Report.Text()
 	default:
