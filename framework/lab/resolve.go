@@ -108,15 +108,37 @@ func (l *Lab) wrongFrom(ctx context.Context, m *member, t target, proto wire.Pro
 	if failure != "" {
 		return append(out, failure)
 	}
-	if len(r.Services) != len(pods) {
-		out = append(out, fmt.Sprintf("%s on %s: %s has %d SRV records for %d pods", m.word, m.node, srv, len(r.Services), len(pods)))
-	}
 	for _, s := range r.Services {
 		if s.Port != t.port {
 			out = append(out, fmt.Sprintf("%s on %s: %s says port %d, and the pods' is %d", m.word, m.node, srv, s.Port, t.port))
 		}
-		for _, f := range l.families { // each is the name of one pod
-			out = append(out, l.wrongAddress(ctx, m, s.Target, f, pods)...)
+	}
+	return append(out, l.wrongTargets(ctx, m, srv, r.Services, pods)...)
+}
+
+// wrongTargets says where the targets of SRV records do not lead to exactly the addresses of
+// some pods. A target may stand for a pod or for one address of it: a pod has an endpoint in
+// the EndpointSlice of each family, and DNS may name each of them.
+func (l *Lab) wrongTargets(ctx context.Context, m *member, srv string, records []wire.ServiceRecord, pods []*member) []string {
+	var out []string
+	found := map[reach.Family][]netip.Addr{}
+	for _, s := range records {
+		some := false
+		for _, f := range l.families {
+			r, failure := l.resolve(ctx, m, wire.Resolve{Name: s.Target, Kind: kindOf[f]})
+			if failure != "" && !r.Missing {
+				out = append(out, failure)
+			}
+			found[f], some = append(found[f], r.Addrs...), some || len(r.Addrs) > 0
+		}
+		if !some {
+			out = append(out, fmt.Sprintf("%s on %s: %s, of an SRV record of %s, has no address", m.word, m.node, s.Target, srv))
+		}
+	}
+	for _, f := range l.families {
+		slices.SortFunc(found[f], netip.Addr.Compare)
+		if got, want := slices.Compact(found[f]), addressesOf(pods, f); !slices.Equal(got, want) {
+			out = append(out, fmt.Sprintf("%s on %s: the targets of %s have the %s records %v, and the pods' addresses are %v", m.word, m.node, srv, kindOf[f], got, want))
 		}
 	}
 	return out
@@ -130,18 +152,6 @@ func (l *Lab) wrongAddresses(ctx context.Context, m *member, name string, f reac
 	}
 	if want := addressesOf(pods, f); !slices.Equal(r.Addrs, want) {
 		return []string{fmt.Sprintf("%s on %s: %s has the %s records %v, and the pods' addresses are %v", m.word, m.node, name, kindOf[f], r.Addrs, want)}
-	}
-	return nil
-}
-
-// wrongAddress says whether a name has another address than that of one of some pods.
-func (l *Lab) wrongAddress(ctx context.Context, m *member, name string, f reach.Family, pods []*member) []string {
-	r, failure := l.resolve(ctx, m, wire.Resolve{Name: name, Kind: kindOf[f]})
-	if failure != "" {
-		return []string{failure}
-	}
-	if len(r.Addrs) != 1 || !slices.Contains(addressesOf(pods, f), r.Addrs[0]) {
-		return []string{fmt.Sprintf("%s on %s: %s, of an SRV record, has the %s records %v, wanted one of %v", m.word, m.node, name, kindOf[f], r.Addrs, addressesOf(pods, f))}
 	}
 	return nil
 }

@@ -53,13 +53,18 @@ func TestRecords(t *testing.T) {
 	}{
 		{"as it must be", func(zone) {}, ""},
 		{"no SRV record", func(z zone) { delete(z, srv) }, "x/client@1 on a: _ngap._sctp.headless.sctp-x.svc has no SRV record: no such host"},
-		{"one too few", func(z zone) { z[srv] = wire.ResolveReply{Services: []wire.ServiceRecord{{Target: "one.", Port: 80}}} }, "has 1 SRV records for 2 pods"},
+		{"one too few", func(z zone) { z[srv] = wire.ResolveReply{Services: []wire.ServiceRecord{{Target: "one.", Port: 80}}} }, "the targets of _ngap._sctp.headless.sctp-x.svc have the A records [10.0.0.1], and the pods' addresses are [10.0.0.1 10.0.0.4]"},
 		{"another port", func(z zone) {
 			z[srv] = wire.ResolveReply{Services: []wire.ServiceRecord{{Target: "one.", Port: 81}, {Target: "two.", Port: 80}}}
 		}, "says port 81, and the pods' is 80"},
 		{"a family is missing", func(z zone) { delete(z, "AAAA "+name) }, "headless.sctp-x.svc has no AAAA record"},
 		{"somebody else's address", func(z zone) { z["A "+name] = addrs("10.0.0.1", "10.0.0.9") }, "has the A records [10.0.0.1 10.0.0.9], and the pods' addresses are [10.0.0.1 10.0.0.4]"},
-		{"a record that leads elsewhere", func(z zone) { z["A two."] = addrs("10.0.0.9") }, "two., of an SRV record, has the A records [10.0.0.9]"},
+		{"a record that leads elsewhere", func(z zone) { z["A two."] = addrs("10.0.0.9") }, "have the A records [10.0.0.1 10.0.0.9], and the pods' addresses are [10.0.0.1 10.0.0.4]"},
+		{"a record that leads nowhere", func(z zone) { delete(z, "A two."); delete(z, "AAAA two.") }, "two., of an SRV record of _ngap._sctp.headless.sctp-x.svc, has no address"},
+		{"a record for each address", func(z zone) {
+			z[srv] = wire.ResolveReply{Services: []wire.ServiceRecord{{Target: "one4.", Port: 80}, {Target: "one6.", Port: 80}, {Target: "two.", Port: 80}}}
+			z["A one4."], z["AAAA one6."] = addrs("10.0.0.1"), addrs("fd00::1")
+		}, ""},
 	} {
 		on(t, func(t *testing.T, b *bench) {
 			l := b.lab(t, "x/server@*:80 role=backend", "x/client@1")
