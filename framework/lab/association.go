@@ -109,6 +109,7 @@ func (p *Path) listen(ctx context.Context, o Sockets) {
 		}
 		r := p.ask(ctx, m, wire.SocketOp{Do: wire.DoListen, Socket: listener(at), Local: local, Also: p.also(m, o), Timers: o.timers(), Options: o.Server})
 		if r.Errno != "" {
+			p.lab.listensAt(at, "") // the next path must not take it for open
 			p.end(reach.GroundBroken, "%s on %s cannot listen: %s", m.word, m.node, outcome(r))
 		}
 	}

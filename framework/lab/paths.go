@@ -215,17 +215,23 @@ func (l *Lab) echoing(paths []*Path) bool {
 func (l *Lab) takeOver(ctx context.Context, paths []*Path) error {
 	for _, p := range paths {
 		for _, m := range p.backends {
-			e := p.endpoint(m)
-			if !slices.Contains(l.open[m], e) {
-				continue
+			for _, e := range l.echoServers(p, m) {
+				if _, err := m.ask(ctx, wire.Request{Close: &e}); err != nil {
+					return err
+				}
+				l.open[m] = slices.DeleteFunc(l.open[m], func(o wire.Endpoint) bool { return o == e })
 			}
-			if _, err := m.ask(ctx, wire.Request{Close: &e}); err != nil {
-				return err
-			}
-			l.open[m] = slices.DeleteFunc(l.open[m], func(o wire.Endpoint) bool { return o == e })
 		}
 	}
 	return nil
+}
+
+// echoServers are an agent's at the port where a path ends, in every family: a socket of the
+// spec may have addresses of more than the path's.
+func (l *Lab) echoServers(p *Path, m *member) []wire.Endpoint {
+	return slices.DeleteFunc(slices.Clone(l.open[m]), func(o wire.Endpoint) bool {
+		return o.Proto != wire.SCTP || o.Addr.Port() != p.target.port
+	})
 }
 
 // listensAt notes how an address is to be listened at and returns how it was, "" for not.
