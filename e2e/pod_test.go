@@ -157,7 +157,7 @@ var _ = chapter("Pods", func() {
 			before := map[*End]int64{}
 			c, s := p.Associate(ctx, encapsulated)
 			for _, e := range []*End{c, s} {
-				before[e] = e.InUDP(ctx) - int64(e.Status(ctx).Stats["ipackets"])
+				before[e] = e.InUDP(ctx) - e.Status(ctx).Stats["ipackets"]
 			}
 			trade(ctx, c, s, onStreams(20, 3)...)
 			expectInUDP(ctx, c, before[c])
@@ -185,7 +185,7 @@ var encapsulated = Sockets{Client: []wire.Option{{Name: wire.EncapsPort, Value: 
 // expectInUDP fails the path unless as many UDP datagrams have come to an end's pod as
 // packets of its association, not counting those that came before.
 func expectInUDP(ctx context.Context, e *End, before int64) {
-	packets := int64(e.Status(ctx).Stats["ipackets"])
+	packets := e.Status(ctx).Stats["ipackets"]
 	if in := e.InUDP(ctx) - before; in < packets {
 		e.Path.Fail("%d packets of the association came to %s and %d UDP datagrams: it is not carried in UDP", packets, e, in)
 	}

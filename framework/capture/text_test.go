@@ -208,10 +208,16 @@ func TestHops(t *testing.T) {
 		way  Way
 		want Side // "" is nowhere
 	}{
-		{wire.LinkPod, In, FromPod}, {wire.LinkPod, Out, ToPod},
-		{wire.LinkWire, In, FromWire}, {wire.LinkWire, Out, ToWire},
-		{wire.LinkTunnel, In, FromWire}, {wire.LinkTunnel, Out, ToWire},
-		{wire.LinkBridge, In, ""}, {wire.LinkBridge, Out, ""}, {wire.LinkLoopback, Out, ""}, {wire.LinkOther, In, ""},
+		{wire.LinkPod, In, FromPod},
+		{wire.LinkPod, Out, ToPod},
+		{wire.LinkWire, In, FromWire},
+		{wire.LinkWire, Out, ToWire},
+		{wire.LinkTunnel, In, FromWire},
+		{wire.LinkTunnel, Out, ToWire},
+		{wire.LinkBridge, In, ""},
+		{wire.LinkBridge, Out, ""},
+		{wire.LinkLoopback, Out, ""},
+		{wire.LinkOther, In, ""},
 	} {
 		want := Hop{}
 		if tt.want != "" {

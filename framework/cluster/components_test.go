@@ -28,14 +28,14 @@ func onNodes(said map[string]string, ran *[]string) *Access {
 	return a
 }
 
-func daemonPod(name, set, node string) *corev1.Pod {
+func daemonPod(name, set string) *corev1.Pod {
 	yes := true
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: "kube-system", Name: name,
 			OwnerReferences: []metav1.OwnerReference{{Kind: "DaemonSet", Name: set, UID: "set", Controller: &yes}},
 		},
-		Spec: corev1.PodSpec{NodeName: node},
+		Spec: corev1.PodSpec{NodeName: "a"},
 		Status: corev1.PodStatus{
 			PodIPs:     []corev1.PodIP{{IP: "192.0.2.1"}},
 			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
@@ -49,7 +49,7 @@ func TestComponents(t *testing.T) {
 		"list-units": "kube-proxy.service loaded active running kube-proxy\nkubelet.service loaded active running kubelet\n\nkube-network-policies.service x\n",
 		"restart":    "", "is-active": "active\n",
 	}, &ran)
-	c := &Cluster{Client: fake.NewClientset(daemonPod("calico-node-1", "calico-node", "a"), daemonPod("logs-1", "logs", "a"))}
+	c := &Cluster{Client: fake.NewClientset(daemonPod("calico-node-1", "calico-node"), daemonPod("logs-1", "logs"))}
 	found, err := c.Components(t.Context(), access, "a")
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func TestComponents(t *testing.T) {
 
 // The pod that was deleted is not the one that is waited for.
 func TestReplacePod(t *testing.T) {
-	old := daemonPod("kube-proxy-1", "kube-proxy", "a")
+	old := daemonPod("kube-proxy-1", "kube-proxy")
 	old.UID = "1"
 	client := fake.NewClientset(old)
 	c := &Cluster{Client: client}
@@ -90,7 +90,7 @@ func TestReplacePod(t *testing.T) {
 	if err := found[0].Restart(ctx); err == nil || !strings.HasPrefix(err.Error(), "restarting kube-proxy on node a, after 0s: enough: its DaemonSet has no other pod") {
 		t.Errorf("error %v", err)
 	}
-	next := daemonPod("kube-proxy-2", "kube-proxy", "a")
+	next := daemonPod("kube-proxy-2", "kube-proxy")
 	next.UID = "2"
 	if _, err := client.CoreV1().Pods("kube-system").Create(t.Context(), next, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)

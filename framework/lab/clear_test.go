@@ -87,7 +87,7 @@ var endings = map[string]struct {
 		verdict: "error", text: "POL-99: its paths are as claimed, but nobody knows what ", besides: "has counted: ",
 	},
 	"an object of the run that is left": {
-		do: func(t *testing.T, b *bench, l *Lab) {
+		do: func(t *testing.T, _ *bench, l *Lab) {
 			expect(t, l, AllAnswered)
 			if err := l.apply(t.Context(), "x", "policy/deny-ingress.yaml"); err != nil {
 				t.Fatal(err)

@@ -53,7 +53,7 @@ func (l *Lab) meetAgain(ctx context.Context, m *member, before string) error {
 	last := errors.New("nothing was seen of it")
 	for start := time.Now(); ; {
 		m.agent.Close()
-		m.agent = l.run.fleet.speakTo(m) //nolint:contextcheck // streams live as long as the run
+		m.agent = l.run.fleet.speakTo(m)
 		hello, err := m.agent.Hello(ctx)
 		switch {
 		case err == nil && hello.Boot != before:

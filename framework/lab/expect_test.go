@@ -142,7 +142,7 @@ func TestSettle(t *testing.T) {
 		},
 		{
 			name: "a pod that gets no processor", network: (*bench).open, table: openTable, state: reach.Unsettled, ground: reach.GroundBroken, wrong: reach.Broken,
-			lies: func(_ *agent, q wire.Request, r *wire.Reply) {
+			lies: func(_ *agent, _ wire.Request, r *wire.Reply) {
 				if r.Batch == nil {
 					return
 				}
@@ -282,7 +282,7 @@ func TestManyTimes(t *testing.T) {
 		short := l.member("x/short@2")
 		strayed := 0
 		b.change(func(b *bench, a *agent, p wire.Probe) string {
-			if at := (netip.AddrPortFrom(short.addrs[reach.IPv4], 80)); p.Target.Addr().Is4() {
+			if at := netip.AddrPortFrom(short.addrs[reach.IPv4], 80); p.Target.Addr().Is4() {
 				b.virtual = map[netip.AddrPort]netip.AddrPort{}
 				if strayed++; strayed == manyTimes/2 {
 					b.virtual[p.Target] = at

@@ -140,7 +140,7 @@ func (f *fleet) meet(ctx context.Context, s seat, pod *corev1.Pod) (*member, err
 	m.dial = func(ctx context.Context, in io.Reader, out io.Writer) error {
 		return f.run.Cluster.Stream(ctx, real, pod.Name, "agent", []string{"/sctp-agent", "session"}, in, out)
 	}
-	m.agent = f.speakTo(m) //nolint:contextcheck // streams live as long as the run
+	m.agent = f.speakTo(m)
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	hello, err := m.agent.Hello(ctx)

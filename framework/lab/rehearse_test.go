@@ -55,7 +55,7 @@ func TestRehearsalFindsWhatIsWrong(t *testing.T) {
 	for table, want := range map[string]string{
 		"x/server:80\nx/clinet answered\n":                          `table line 2: "x/clinet" is no client of this spec; the nearest is "x/client"`,
 		"x/server:80 x/server:8080\nx/client answered answered\n":   `table line 1: "x/server:8080" is no server of this spec; the nearest is "x/server:80"`,
-		"x/server:80\nx/client anwsered\n":                          `table line 2: "anwsered" is no word for a cell; the nearest is "answered"`,
+		"x/server:80\nx/client answeredd\n":                         `table line 2: "answeredd" is no word for a cell; the nearest is "answered"`,
 		"x/server:80\nx/client denied\n":                            "ipv4: x/client to x/server:80 is to be denied, but the spec never saw it answered: no denial without a control",
 		"x/server:80\nx/client answered answered\n":                 `table line 2: "x/client" is followed by 2 words for 1 column`,
 		"ipv6:\nx/server:80\nx/client answered\n":                   "the table speaks of no family that this cluster has ([ipv4])",

@@ -19,7 +19,7 @@ import (
 
 // services gives each Service of the bench an address of each family that leads to a pod's
 // port.
-func (b *bench) services(t *testing.T, to map[reach.Family]netip.AddrPort) {
+func (b *bench) services(to map[reach.Family]netip.AddrPort) {
 	made := 0
 	b.client.PrependReactor("create", "services", func(a clienttesting.Action) (bool, runtime.Object, error) {
 		s := a.(clienttesting.CreateAction).GetObject().(*corev1.Service)
@@ -41,7 +41,7 @@ func twinned(t *testing.T, b *bench) *Lab {
 	for f, a := range l.member("x/server@1").addrs {
 		to[f] = netip.AddrPortFrom(a, 6000)
 	}
-	b.services(t, to)
+	b.services(to)
 	if err := l.apply(t.Context(), "x", "service/port-differs.yaml"); err != nil {
 		t.Fatal(err)
 	}

@@ -84,11 +84,21 @@ func TestDenialsThatTheKernelDoesNotBearOut(t *testing.T) {
 		moved wire.Counters
 		right bool
 	}{
-		{wire.SCTP, "silent", inits, true}, {wire.SCTP, "silent", packets, false}, {wire.SCTP, "silent", fails, false},
-		{wire.SCTP, "refused", packets, true}, {wire.SCTP, "refused", inits, false}, {wire.SCTP, "refused", errors, false},
-		{wire.TCP, "silent", fails, true}, {wire.TCP, "silent", inits, false}, {wire.TCP, "refused", fails, true}, {wire.TCP, "refused", packets, false},
-		{wire.UDP, "refused", errors, true}, {wire.UDP, "refused", fails, false},
-		{wire.SCTP, "unreachable", nil, true}, {wire.TCP, "unreachable", nil, true}, {wire.UDP, "unreachable", nil, true},
+		{wire.SCTP, "silent", inits, true},
+		{wire.SCTP, "silent", packets, false},
+		{wire.SCTP, "silent", fails, false},
+		{wire.SCTP, "refused", packets, true},
+		{wire.SCTP, "refused", inits, false},
+		{wire.SCTP, "refused", errors, false},
+		{wire.TCP, "silent", fails, true},
+		{wire.TCP, "silent", inits, false},
+		{wire.TCP, "refused", fails, true},
+		{wire.TCP, "refused", packets, false},
+		{wire.UDP, "refused", errors, true},
+		{wire.UDP, "refused", fails, false},
+		{wire.SCTP, "unreachable", nil, true},
+		{wire.TCP, "unreachable", nil, true},
+		{wire.UDP, "unreachable", nil, true},
 	} {
 		s := claimed("x/server:80", Denied)
 		s.Add([]Asked{one(1, c.proto, "x/server:80", c.what, c.moved)})

@@ -21,13 +21,13 @@ func twinned() Claim {
 
 // round asks every cell, and the TCP twin of the Service; errnos has what some of them end
 // with, by client, server and protocol.
-func twinRound(n int, errnos map[string]string) []Asked {
+func twinRound(errnos map[string]string) []Asked {
 	var out []Asked
 	for _, client := range twinClients {
 		for _, server := range twinServers {
-			out = append(out, twinProbe(n, client.Word, server.Word, wire.SCTP, errnos))
+			out = append(out, twinProbe(1, client.Word, server.Word, wire.SCTP, errnos))
 		}
-		out = append(out, twinProbe(n, client.Word, "svc/backends:80", wire.TCP, errnos))
+		out = append(out, twinProbe(1, client.Word, "svc/backends:80", wire.TCP, errnos))
 	}
 	return out
 }
@@ -50,7 +50,7 @@ func twinProbe(n int, client, server string, proto wire.Proto, errnos map[string
 
 func TestTwinsDecideNothing(t *testing.T) {
 	s := NewSeries(twinned())
-	s.Add(twinRound(1, map[string]string{"x/client@1 svc/backends:80 tcp": "ECONNREFUSED"}))
+	s.Add(twinRound(map[string]string{"x/client@1 svc/backends:80 tcp": "ECONNREFUSED"}))
 	if s.Report.State != Held || len(s.Report.Wrong()) > 0 || s.Report.Rounds != 1 {
 		t.Errorf("%s after %d rounds, wrong %v", s.Report.State, s.Report.Rounds, s.Report.Wrong())
 	}
@@ -61,7 +61,7 @@ func TestTwinsDecideNothing(t *testing.T) {
 
 func TestTwinsThatAreAskedAloneAreNoRound(t *testing.T) {
 	s := NewSeries(twinned())
-	s.Add(twinRound(1, map[string]string{"x/client@1 svc/backends:80 tcp": "ECONNREFUSED"}))
+	s.Add(twinRound(map[string]string{"x/client@1 svc/backends:80 tcp": "ECONNREFUSED"}))
 	s.Add([]Asked{twinProbe(2, "x/client@1", "svc/backends:80", wire.TCP, nil)})
 	if s.Report.Rounds != 1 || s.Holding() != 0 || len(s.Report.WrongTwins()) != 0 {
 		t.Errorf("%d rounds, held %d, wrong twins %v", s.Report.Rounds, s.Holding(), s.Report.WrongTwins())
@@ -77,26 +77,30 @@ func TestWhoseFaultItIs(t *testing.T) {
 		body   string
 	}{
 		{
-			"SCTP alone", map[string]string{service("x/client@1", "sctp"): "ECONNREFUSED"},
+			"SCTP alone",
+			map[string]string{service("x/client@1", "sctp"): "ECONNREFUSED"},
 			"1 of 4 paths is not as claimed", "twin: TCP is as claimed on that path\n",
 		},
 		{
-			"TCP as well", map[string]string{service("x/client@1", "sctp"): "ECONNREFUSED", service("x/client@1", "tcp"): "ECONNREFUSED"},
+			"TCP as well",
+			map[string]string{service("x/client@1", "sctp"): "ECONNREFUSED", service("x/client@1", "tcp"): "ECONNREFUSED"},
 			"TCP fares no better: not SCTP's fault; 1 of 4 paths is not as claimed", "twin: TCP is wrong on that path, too: x/client@1 -> svc/backends:80: refused",
 		},
 		{
-			"TCP in part", map[string]string{
+			"TCP in part",
+			map[string]string{
 				service("x/client@1", "sctp"): "ECONNREFUSED", service("x/client@1", "tcp"): "ECONNREFUSED", service("x/client@2", "sctp"): "ECONNREFUSED",
 			},
 			"2 of 4 paths are not as claimed", "twin: TCP is wrong, too, on 1 of those 2 paths\n",
 		},
 		{
-			"a path without a twin", map[string]string{"x/client@1 x/server@1:80 sctp": "ECONNREFUSED"},
+			"a path without a twin",
+			map[string]string{"x/client@1 x/server@1:80 sctp": "ECONNREFUSED"},
 			"1 of 4 paths is not as claimed", "",
 		},
 	} {
 		s := NewSeries(twinned())
-		s.Add(twinRound(1, tt.errnos))
+		s.Add(twinRound(tt.errnos))
 		text := s.Report.Text()
 		if !strings.HasPrefix(text, "SVC-99: "+tt.first) || !strings.Contains(text, tt.body) || tt.body == "" && strings.Contains(text, "twin:") {
 			t.Errorf("%s:\n%s", tt.name, text)
@@ -106,7 +110,7 @@ func TestWhoseFaultItIs(t *testing.T) {
 
 func TestTheFirstLineExcusesOnce(t *testing.T) {
 	s := NewSeries(twinned())
-	s.Add(twinRound(1, map[string]string{"x/client@1 svc/backends:80 sctp": "ECONNREFUSED", "x/client@1 svc/backends:80 tcp": "ECONNREFUSED"}))
+	s.Add(twinRound(map[string]string{"x/client@1 svc/backends:80 sctp": "ECONNREFUSED", "x/client@1 svc/backends:80 tcp": "ECONNREFUSED"}))
 	s.Report.Causes = []Cause{{Class: "service-down", Sentence: "the service proxy leads nowhere: not SCTP's fault"}}
 	if first, _, _ := strings.Cut(s.Report.Text(), "\n"); strings.Count(first, NotSCTP) != 1 {
 		t.Errorf("first line %q", first)
