@@ -32,7 +32,7 @@ func TestAServiceForEachNode(t *testing.T) {
 				t.Errorf("the Service of node %d has no NodePort on node 1", place)
 			}
 		}
-		if made != 2 {
+		if made != 4 { // each with its TCP twin
 			t.Errorf("%d Services", made)
 		}
 	})
