@@ -94,14 +94,19 @@ var _ = chapter("Services", func() {
 // allClients is a table in which every client reaches one server.
 func allClients(server string) string { return server + "\nx/client@* answered" }
 
-// tradeOn trades messages on an association, which it then ends, for as long as something
-// else goes on.
+// pause is between two exchanges of tradeOn: it is to notice what happens to an association,
+// not to keep the nodes busy.
+const pause = 500 * time.Millisecond
+
+// tradeOn trades messages on an association now and then, which it ends when something else
+// goes on no longer.
 func tradeOn(ctx context.Context, p *path) {
 	c, s := p.Associate(ctx, bothDefault)
 	p.Meet(ctx)
 	begun, rounds := time.Now(), 0
 	for ; p.Goes(ctx); rounds++ {
 		trade(ctx, c, s, bytes(100, 1000, 100)...)
+		expectQuiet(ctx, c, pause)
 	}
 	exchange(ctx, c, s, bytes(100)...)
 	p.Measured("%d exchanges in %v", rounds, time.Since(begun).Round(time.Millisecond))
