@@ -287,34 +287,6 @@ func release(ctx context.Context) error {
 	return nil
 }
 
-// reboot restarts a node and waits until it is Ready under another boot id.
-func reboot(ctx context.Context, node string) {
-	GinkgoHelper()
-	api := machineconfig.Live(here.cluster)
-	boot := func(ctx context.Context) (id string, ready bool, err error) {
-		nodes, err := api.Nodes(ctx)
-		for _, n := range nodes {
-			if n.Name == node {
-				return n.BootID, n.Ready, err
-			}
-		}
-		return "", false, err
-	}
-	before, _, err := boot(ctx)
-	if err == nil {
-		_, err = here.access.Run(ctx, node, "systemctl", "--no-block", "reboot")
-	}
-	if err == nil {
-		err = await(ctx, 10*time.Minute, "node "+node+" to come back from a reboot", func(ctx context.Context) (bool, error) {
-			now, ready, err := boot(ctx)
-			return ready && now != "" && now != before, err
-		})
-	}
-	if err != nil {
-		conclude(reach.GroundBroken, "rebooting node "+node+": "+err.Error())
-	}
-}
-
 // stock is what a refusal must leave alone: pools by what they are told, MachineConfigs by
 // name, and nodes by what they have.
 type stock map[string]string
@@ -374,9 +346,9 @@ func live(m wire.ModuleReply) bool {
 	return len(m.Protocols) > 0
 }
 
-// opened opens sockets on every node, which must succeed on one and on no other: those are
+// socketsOnlyOn opens sockets on every node, which must succeed on one and on no other: those are
 // where SCTP is not enabled.
-func opened(ctx context.Context, on string) []string {
+func socketsOnlyOn(ctx context.Context, on string) []string {
 	GinkgoHelper()
 	now, err := here.run.Survey(ctx, true)
 	if err != nil {

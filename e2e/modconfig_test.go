@@ -62,7 +62,9 @@ var _ = chapter("The SCTP module, by MachineConfig", func() {
 		Source: "modules-load.d(5), systemd-modules-load.service(8)",
 	}, func(ctx SpecContext) {
 		node := here.cluster.Nodes[len(here.cluster.Nodes)-1]
-		reboot(ctx, node.Name)
+		if err := here.cluster.Reboot(ctx, here.access, node.Name); err != nil {
+			conclude(reach.GroundBroken, "MOD-05: "+err.Error())
+		}
 		now, err := here.run.Survey(ctx, false)
 		if err != nil {
 			conclude(reach.GroundBroken, "MOD-05: "+err.Error())
@@ -131,7 +133,7 @@ var _ = chapter("The SCTP module, by MachineConfig", func() {
 		if err != nil || looked == 0 {
 			conclude(reach.GroundBroken, fmt.Sprintf("MOD-08: looked at %d nodes outside of pool %s: %v", looked, pool, err))
 		}
-		wrong = append(wrong, opened(ctx, node)...)
+		wrong = append(wrong, socketsOnlyOn(ctx, node)...)
 		takeBack(ctx, "MOD-08", p, r)
 		if len(wrong) > 0 {
 			Fail(sentences("MOD-08: the roll-out to pool "+pool+" did not stay there", wrong))

@@ -129,7 +129,7 @@ func Connect(ctx context.Context, timeout time.Duration) (*Cluster, error) {
 // Refresh reads the list of nodes anew, after something has rebooted them.
 func (c *Cluster) Refresh(ctx context.Context) error {
 	defer hush()()
-	fresh := &Cluster{Client: c.Client, Config: c.Config}
+	fresh := &Cluster{Client: c.Client, Dynamic: c.Dynamic, Config: c.Config}
 	if err := fresh.discover(ctx); err != nil {
 		return err
 	}
