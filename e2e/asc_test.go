@@ -210,7 +210,7 @@ var _ = chapter("Associations", func() {
 			p.Meet(ctx)
 			p.Together(
 				func() { again.all(ctx, p) },
-				func() { trade(ctx, c, s, growing(200, 100, 10)...) },
+				func() { trade(ctx, c, s, growing(30, 100, 40)...) },
 			)
 			exchange(ctx, c, s, growing(10, 100, 10)...)
 			c, s = p.Reassociate(ctx, hasty)

@@ -165,7 +165,7 @@ var _ = chapter("Messages", func() {
 		lab.ExpectChecksums(ctx, func() {
 			lab.OnEach(ctx, everyPath, func(ctx context.Context, p *path) {
 				c, s := p.Associate(ctx, bothDefault)
-				exchange(ctx, c, s, growing(20, 1, 19)...) // small ones: captures keep the beginning of a packet
+				exchange(ctx, c, s, growing(5, 1, 90)...) // small ones: captures keep the beginning of a packet
 			})
 		})
 	})

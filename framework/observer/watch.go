@@ -14,7 +14,7 @@ import (
 
 // Limits of a capture, for what needs no packets.
 const (
-	readyLimit = 20 * time.Second // for the first bytes
+	readyLimit = 45 * time.Second // for the first bytes: an exec on a node that is out of breath takes longer than 20 (seen)
 	endLimit   = 20 * time.Second // for the last ones
 )
 
