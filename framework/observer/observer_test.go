@@ -147,7 +147,7 @@ func deaf(begin string) runner {
 func TestCapturesThatStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
-		if _, err := fake(deaf("")).Watch(t.Context(), "a"); err == nil || err.Error() != "capture on node a: nothing came from it in 20s" {
+		if _, err := fake(deaf("")).Watch(t.Context(), "a"); err == nil || err.Error() != "capture on node a: nothing came from it in 45s" {
 			t.Errorf("error %v", err)
 		}
 		w, err := fake(deaf("begin")).Watch(t.Context(), "a")
