@@ -8,6 +8,7 @@ import (
 
 	"sctp.test/framework/cluster"
 	"sctp.test/framework/module"
+	"sctp.test/framework/module/machineconfig"
 	"sctp.test/framework/wire"
 )
 
@@ -17,6 +18,11 @@ type moduleState struct {
 	first map[string]wire.HostModule  // what root found, where root could look
 	seen  map[string]wire.ModuleReply // what pods found, before any socket
 	tried bool                        // whether the DaemonSet ran
+
+	provider *machineconfig.Provider
+	rollout  *machineconfig.Rollout // nil where no MachineConfig was asked for
+	proofs   []machineconfig.Proof  // of the nodes it has reached, before any socket
+	end      func()                 // of the lease
 }
 
 // loadResult is what the loader found, when it is done.
@@ -123,9 +129,12 @@ func (k *moduleState) off(s *suite) []string {
 func (k *moduleState) wasOnEverywhere() bool { return k.on(&here) }
 
 // how says how SCTP came to the nodes.
-func (k *moduleState) how() string {
-	if k.tried {
+func (k *moduleState) how(s *suite) string {
+	switch {
+	case k.tried:
 		return "loaded by a privileged DaemonSet where it was missing"
+	case k.rollout != nil:
+		return k.howRolledOut(s)
 	}
 	return "as found"
 }
