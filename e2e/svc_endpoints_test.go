@@ -145,7 +145,7 @@ var _ = chapter("Services", func() {
 		lab.Apply(ctx, "x", "service/backends.yaml")
 		came := lab.Appears(ctx, "svc/backends:80", func() { lab.Label(ctx, "x/server@1", "role=backend") })
 		lab.Measured("led to a pod after it was added: %v", came)
-		lab.ExpectAll(ctx, "svc/backends:80")
+		lab.Expect(ctx, allClients("svc/backends:80"))
 
 		left := lab.Ceases(ctx, "svc/backends:80", func() { lab.Label(ctx, "x/server@1", "role-") })
 		lab.Measured("led nowhere after it was taken away: %v", left)
@@ -160,7 +160,7 @@ var _ = chapter("Services", func() {
 		lab.Apply(ctx, "x", "service/backends.yaml")
 		lab.Apply(ctx, "x", "service/others.yaml")
 		lab.Join(ctx, "x/last@1:80 role=backend", lingering)
-		lab.ExpectAll(ctx, "svc/backends:80")
+		lab.Expect(ctx, allClients("svc/backends:80"))
 
 		By("telling it to end, and changing another Service later, which shows how far each node's proxy is")
 		lab.Terminate(ctx, "x/last@1")

@@ -65,7 +65,6 @@ var _ = chapter("Services", func() {
 		lab.Apply(ctx, "x", "service/two-ports.yaml")
 		lab.During(ctx, allClients("svc/two-ports:80"), tradeOn, func() {
 			lab.Label(ctx, "x/other@2", "role=backend")
-			lab.ExpectAll(ctx, "svc/two-ports:81")
 			lab.ExpectSpread(ctx, "svc/two-ports:81")
 			lab.Apply(ctx, "x", "service/port-changes.yaml")
 			lab.Delete(ctx, "x", "service/port-changes.yaml")

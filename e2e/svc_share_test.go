@@ -84,7 +84,7 @@ var _ = chapter("Services", func() {
 	}, func(ctx SpecContext) {
 		lab := Deploy(ctx, "x/server@1:80 role=backend", "x/server@2:80 role=backend", "x/client@1", "x/client@2")
 		lab.Apply(ctx, "x", "service/near.yaml")
-		lab.ExpectAll(ctx, "svc/near:80")
+		lab.Expect(ctx, allClients("svc/near:80"))
 		lab.ExpectNear(ctx, "svc/near:80")
 
 		By("leaving the second node without one")

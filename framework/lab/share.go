@@ -27,15 +27,28 @@ const (
 )
 
 // ExpectSpread claims that each pod behind a Service gets some of the associations that
-// clients on all nodes begin.
+// clients on all nodes begin, which it may take the cluster a while to arrange.
 func (l *Lab) ExpectSpread(ctx ginkgo.SpecContext, service string) {
 	ginkgo.GinkgoHelper()
-	asked := l.share(ctx, service, spreadRounds)
 	var servers []string
 	for _, m := range l.behind(l.targets[service]) {
 		servers = append(servers, m.word)
 	}
-	l.tell(ctx, service, diag.ServiceUneven, reach.Idle(asked, servers))
+	l.settleShares(ctx, service, spreadRounds, func(asked []reach.Asked) []string { return reach.Idle(asked, servers) })
+}
+
+// settleShares lets every client begin associations with a Service until nothing is wrong
+// with how they are shared out.
+func (l *Lab) settleShares(ctx ginkgo.SpecContext, service string, rounds int, wrong func([]reach.Asked) []string) {
+	ginkgo.GinkgoHelper()
+	for start := time.Now(); ; {
+		what := wrong(l.share(ctx, service, rounds))
+		if len(what) == 0 || time.Since(start) > l.patience || ctx.Err() != nil || l.run.rehearsing() {
+			l.tell(ctx, service, diag.ServiceUneven, what)
+			return
+		}
+		await(ctx, time.Now().Add(pace))
+	}
 }
 
 // ExpectSticky claims that each client is sent to one and the same pod every time.
@@ -56,14 +69,7 @@ func (l *Lab) ExpectNear(ctx ginkgo.SpecContext, service string) {
 			}
 		}
 	}
-	for start := time.Now(); !l.run.rehearsing(); {
-		astray := reach.Astray(l.share(ctx, service, stickyRounds), near)
-		if len(astray) == 0 || time.Since(start) > l.patience || ctx.Err() != nil {
-			l.tell(ctx, service, diag.ServiceUneven, astray)
-			return
-		}
-		await(ctx, time.Now().Add(pace))
-	}
+	l.settleShares(ctx, service, stickyRounds, func(asked []reach.Asked) []string { return reach.Astray(asked, near) })
 }
 
 // ExpectRelease claims that a Service which keeps each client at one pod lets it go after a

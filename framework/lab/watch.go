@@ -15,8 +15,8 @@ import (
 // What is asked while a change is watched: from each client an attempt every watchStagger
 // for watchFor. The change is made after the first few.
 const (
-	watchFor     = 8 * time.Second
-	watchStagger = 200 * time.Millisecond
+	watchFor     = 9 * time.Second
+	watchStagger = 300 * time.Millisecond
 	watchLead    = time.Second
 )
 
