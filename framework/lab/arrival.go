@@ -18,7 +18,7 @@ type doorLock struct{ sync.Mutex }
 
 // Receive waits for so many messages and returns them.
 func (e *End) Receive(ctx context.Context, messages int) []wire.Event {
-	r := e.Read(ctx, wire.Until{Messages: messages}, stepPatience)
+	r := e.Read(ctx, wire.Until{Messages: messages}, patienceFor(messages))
 	got := assoc.Messages(r.Events)
 	if len(got) < messages {
 		e.short(ctx, r, fmt.Sprintf("%d of %d messages", len(got), messages))

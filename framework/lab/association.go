@@ -56,7 +56,16 @@ type End struct {
 
 // stepPatience is for what comes after a handshake. Data that is never acknowledged ends
 // the association by calmTimers before that, so that it is the kernel that ends a step.
-const stepPatience = 20 * time.Second
+// perMessage is added where a step has many messages: hosts may be slow.
+const (
+	stepPatience = 20 * time.Second
+	perMessage   = 50 * time.Millisecond
+)
+
+// patienceFor is for a step with so many messages.
+func patienceFor(messages int) time.Duration {
+	return stepPatience + time.Duration(messages)*perMessage
+}
 
 // Associate opens an association on the path and returns both of its ends.
 func (p *Path) Associate(ctx context.Context, o Sockets) (client, server *End) {
@@ -238,7 +247,7 @@ func (e *End) sending(messages []wire.SendMessage) wire.SocketOp {
 	}
 	op := wire.SocketOp{
 		Do: wire.DoSend, Nonce: e.Sent.Nonce, First: len(e.Sent.Messages), Messages: messages,
-		Patience: wire.Millis(stepPatience.Milliseconds()),
+		Patience: wire.Millis(patienceFor(len(messages)).Milliseconds()),
 	}
 	e.Sent.Messages = append(slices.Clone(e.Sent.Messages), messages...)
 	return op
@@ -300,7 +309,11 @@ func (e *End) Hear(ctx context.Context) { e.must(ctx, wire.SocketOp{Do: wire.DoH
 func outcome(r *wire.SocketReply) string {
 	took := time.Duration(r.Ended-r.Begun) * time.Microsecond
 	if r.Late {
-		return fmt.Sprintf("nothing within %v", took.Round(time.Millisecond))
+		done := "nothing"
+		if n := r.Sent + len(assoc.Messages(r.Events)); n > 0 {
+			done = fmt.Sprintf("%d messages and no more", n)
+		}
+		return fmt.Sprintf("%s within %v", done, took.Round(time.Millisecond))
 	}
 	return fmt.Sprintf("%s (%s) after %v", r.Errno, r.Call, took.Round(time.Millisecond))
 }

@@ -42,7 +42,6 @@ type Lab struct {
 
 	asked    map[pair]bool             // what the last round of a settled table said: true is answered
 	controls map[pair]bool             // pairs that were denied and must be seen answered again
-	fastest  map[pair]time.Duration    // the fastest handshake that was seen
 	series   int                       // how many there were
 	evidence []reach.Line              // of all of them
 	captures int                       // how many there were
@@ -169,7 +168,7 @@ func newLab(r *Run, id string) *Lab {
 		run: r, id: id, families: r.Families(), patience: r.Patience, late: map[string]bool{}, unready: map[*member]bool{}, handmade: map[string][]*member{}, siblings: map[string]string{}, strange: map[string][]string{}, orders: map[*member]order{},
 		open: map[*member][]wire.Endpoint{}, targets: map[string]target{}, twins: map[string]target{}, ending: map[*member]bool{}, variants: map[*member]bool{}, effects: newEffects(),
 		enter: func(name, text string) { ginkgo.AddReportEntry(name, text, ginkgo.ReportEntryVisibilityNever) },
-		asked: map[pair]bool{}, controls: map[pair]bool{}, fastest: map[pair]time.Duration{},
+		asked: map[pair]bool{}, controls: map[pair]bool{},
 		doors: map[string]*doorLock{}, listening: map[netip.AddrPort]string{},
 	}
 }

@@ -69,7 +69,7 @@ func (h *Hub) shared(e *End) bool { return e.socket == h.socket.socket }
 // associations, and gives each end its own.
 func (h *Hub) receive(ctx context.Context, each int) {
 	ends := slices.DeleteFunc(slices.Clone(h.Servers), func(e *End) bool { return !h.shared(e) })
-	r := h.socket.Read(ctx, wire.Until{Messages: each * len(ends)}, stepPatience)
+	r := h.socket.Read(ctx, wire.Until{Messages: each * len(ends)}, patienceFor(each*len(ends)))
 	for _, v := range r.Events {
 		i := slices.IndexFunc(ends, func(e *End) bool { return e.assoc == v.Assoc })
 		switch {

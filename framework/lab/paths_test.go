@@ -92,7 +92,7 @@ func TestFaults(t *testing.T) {
 			"x/client@2     dial: ",
 		}},
 		"a message too few": {func(b *bench) { b.harms, b.unacked = func(e []wire.Event) []wire.Event { return e[:1] }, 1 }, reach.GroundFail, []string{
-			" got 0 of 2 messages in 20s: message 0 (10 bytes, stream 0) is missing; message 1 (20 bytes, stream 1) is missing; its peer is ESTABLISHED with 1 chunks unacknowledged and 0 sent again; seen on 2 of 2 paths\n",
+			" got 0 of 2 messages in 20.1s: message 0 (10 bytes, stream 0) is missing; message 1 (20 bytes, stream 1) is missing; its peer is ESTABLISHED with 1 chunks unacknowledged and 0 sent again; seen on 2 of 2 paths\n",
 		}},
 		"an agent that does not read": {func(b *bench) { b.harms = func(e []wire.Event) []wire.Event { return e[:1] } }, reach.GroundBroken, []string{
 			"with 0 chunks unacknowledged",

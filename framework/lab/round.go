@@ -98,8 +98,8 @@ func (l *Lab) batch(ctx context.Context, ask asking) []*question {
 	l.ask(ctx, questions)
 	l.readRecords(ctx, questions)
 	for _, q := range questions {
-		if !q.twin {
-			l.measure(q.pair, q.evidence)
+		if seen := q.evidence.Seen; !q.twin && seen != nil && seen.Greeting != nil {
+			l.run.hops.measured(hop{q.family, q.asker.node, seen.Greeting.Server.Node}, time.Duration(seen.Connect)*time.Microsecond)
 		}
 	}
 	return questions
@@ -135,8 +135,7 @@ func (l *Lab) question(p pair, t target, w reach.Word, timers wire.Timers, messa
 	return q
 }
 
-// timers are the profile for one path: how slow it is, the fastest handshake tells; a slower
-// one may have waited for a processor.
+// timers are the profile for one path.
 func (l *Lab) timers(p pair, w reach.Word, holding bool) wire.Timers {
 	switch {
 	case !w.Denies() && holding:
@@ -150,19 +149,18 @@ func (l *Lab) timers(p pair, w reach.Word, holding bool) wire.Timers {
 	}
 }
 
-// handshake is the time of the fastest handshake on a path or, where none was seen because it
-// is never to be open, the slowest one of those on the client's other paths.
+// handshake is the slowest of the fastest handshakes between a client's node and those of the
+// pods behind a server or, where none was seen there, the slowest of those from the client's node.
 func (l *Lab) handshake(p pair) time.Duration {
-	if took, known := l.fastest[p]; known {
-		return took
+	m := l.member(p.client)
+	if m == nil {
+		return 0
 	}
-	var slowest time.Duration
-	for other, took := range l.fastest {
-		if other.client == p.client && other.family == p.family {
-			slowest = max(slowest, took)
-		}
+	var to []string
+	for _, server := range l.behind(l.targets[p.server]) {
+		to = append(to, server.node)
 	}
-	return slowest
+	return l.run.hops.slowest(p.family, m.node, to)
 }
 
 // ask sends each client its questions in one batch.
@@ -275,17 +273,6 @@ func (l *Lab) path(q *question) string {
 		server, t = "the TCP twin of "+q.server, l.twins[q.server]
 	}
 	return fmt.Sprintf("%s %s on %s -> %s %s %s", q.client, q.probe.Local, q.asker.node, server, q.probe.Target, t.where())
-}
-
-// measure keeps the time of the fastest handshake of each path.
-func (l *Lab) measure(p pair, e reach.Evidence) {
-	if e.Seen == nil || e.Seen.Greeting == nil {
-		return
-	}
-	took := time.Duration(e.Seen.Connect) * time.Microsecond
-	if before, known := l.fastest[p]; !known || took < before {
-		l.fastest[p] = took
-	}
 }
 
 func nonce() string {

@@ -45,6 +45,7 @@ type Run struct {
 	ctx   context.Context // agents' streams and the leases live as long as this
 	stop  context.CancelFunc
 	fleet fleet
+	hops  hops
 
 	mu         sync.Mutex
 	namespaces map[string]string // real names by their names in specs
