@@ -34,9 +34,9 @@ func (o Sockets) timers() *wire.Timers {
 }
 
 // calmTimers wait as long for an acknowledgement as the RFC advises (RFC 9260 section 16):
-// hosts that are slow must not be made slower by sending everything twice. Data that is
-// never acknowledged ends the association after 1+2+2+2+2+2+2 seconds.
-var calmTimers = wire.Timers{RTOInitial: 1000, RTOMin: 1000, RTOMax: 2000, MaxInitTimeout: 1000, MaxInits: 5, AssocMaxRetran: 6}
+// hosts that are slow must not be made slower by sending everything twice; for INITs see
+// openTimers. Data that is never acknowledged ends the association after 1+2+2+2+2+2+2 seconds.
+var calmTimers = wire.Timers{RTOInitial: 2000, RTOMin: 1000, RTOMax: 2000, MaxInitTimeout: 2000, MaxInits: 5, AssocMaxRetran: 6}
 
 // End is one end of an association. Its methods end the path when they do not get what
 // they are for.

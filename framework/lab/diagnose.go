@@ -112,7 +112,7 @@ func (l *Lab) symptom(ctx context.Context, p asked, t target, twins twinSet, mes
 func (l *Lab) trial(ctx context.Context, p asked, t target, messages []wire.Message) diag.Trial {
 	behind := l.behind(t)
 	before := l.counters(ctx, behind)
-	q := l.question(p.pair, t, reach.Denied, l.timers(p.pair, reach.Denied, false), messages)
+	q := l.question(p.pair, t, reach.Denied, holdTimers, messages)
 	askOne(ctx, q.asker, []*question{q}, 0)
 	l.readRecords(ctx, []*question{q})
 	return diag.Trial{Evidence: q.evidence, Client: q.moved, Server: moved(before, l.counters(ctx, behind))}

@@ -440,7 +440,7 @@ func TestSlowPathsTakeTheSlowerProfile(t *testing.T) {
 		inits  int
 		window time.Duration
 	}{
-		"deny": {denyTimers, 6, 1650 * time.Millisecond}, "deny slowly": {denySlowTimers, 6, 4400 * time.Millisecond}, "open": {openTimers, 3, 3 * time.Second}, "hold": {holdTimers, 8, 8 * time.Second},
+		"deny": {denyTimers, 6, 1650 * time.Millisecond}, "deny slowly": {denySlowTimers, 6, 4400 * time.Millisecond}, "open": {openTimers, 2, 4 * time.Second}, "hold": {holdTimers, 6, 12 * time.Second},
 	} {
 		if tt.timers.Inits() != tt.inits || tt.timers.InitWindow() != tt.window {
 			t.Errorf("%s: %d INITs in %v", name, tt.timers.Inits(), tt.timers.InitWindow())

@@ -19,21 +19,22 @@ import (
 // A denial needs 6 INITs in 1.65 s, so that 10 % loss each way hides an open path with a
 // probability of 5e-5 in one attempt.
 //
-// Where an answer is expected INITs are a second apart. Sooner would be wrong: one that is
+// Where an answer is expected INITs are two seconds apart. Sooner would be wrong: one that is
 // sent again while the answer to the first is under way draws a second INIT-ACK with another
 // tag, connection tracking keeps that one, and through a Service the association dies of it
-// (seen with Linux 6.1). Later would be wrong, too: connection tracking forgets a handshake
-// after three seconds (nf_conntrack_sctp_timeout_cookie_wait, _cookie_echoed), so that a
-// COOKIE-ECHO which is sent again after three, the kernel's own RTO, is never answered (seen
-// with 10 % loss). While a table settles an attempt may fail early, for there will be another;
-// once it holds none may fail for a lost packet, and eight INITs make that unlikely. Data is sent again
-// after a second at the least, as the RFC advises (RFC 9260 section 16): hosts that are slow
-// are not made slower by sending everything twice.
+// (seen with Linux 6.1; answers of nodes out of breath take more than a second). Later would
+// be wrong, too: connection tracking forgets a handshake after three seconds
+// (nf_conntrack_sctp_timeout_cookie_wait, _cookie_echoed), so that a COOKIE-ECHO which is sent
+// again after three, the kernel's own RTO, is never answered (seen with 10 % loss). While a
+// table settles an attempt may fail early, for there will be another; once it holds none may
+// fail for a lost packet, and six INITs make that unlikely. Data is sent again after a second,
+// as the RFC advises (RFC 9260 section 16): hosts that are slow are not made slower by sending
+// everything twice.
 var (
 	denyTimers     = wire.Timers{RTOInitial: 150, RTOMin: 100, RTOMax: 300, MaxInitTimeout: 300, MaxInits: 5, AssocMaxRetran: 6}
 	denySlowTimers = wire.Timers{RTOInitial: 400, RTOMin: 100, RTOMax: 800, MaxInitTimeout: 800, MaxInits: 5, AssocMaxRetran: 6}
-	openTimers     = wire.Timers{RTOInitial: 1000, RTOMin: 1000, RTOMax: 1000, MaxInitTimeout: 1000, MaxInits: 2, AssocMaxRetran: 6}
-	holdTimers     = wire.Timers{RTOInitial: 1000, RTOMin: 1000, RTOMax: 1000, MaxInitTimeout: 1000, MaxInits: 7, AssocMaxRetran: 6}
+	openTimers     = wire.Timers{RTOInitial: 2000, RTOMin: 1000, RTOMax: 2000, MaxInitTimeout: 2000, MaxInits: 1, AssocMaxRetran: 6}
+	holdTimers     = wire.Timers{RTOInitial: 2000, RTOMin: 1000, RTOMax: 2000, MaxInitTimeout: 2000, MaxInits: 5, AssocMaxRetran: 6}
 	listenTimers   = openTimers
 )
 
@@ -41,12 +42,14 @@ var (
 // the slower profile.
 const slowConnect = 200 * time.Millisecond
 
-// echoPatience is for what comes after the connect. It is longer than the seven seconds
-// in which the kernel gives up on data, so that it is the kernel that ends a probe.
-// askMargin is for the way to the agent.
+// echoPatience is for what comes after the connect. It is longer than the 1+2+2+2+2+2+2 seconds
+// in which the kernel gives up on data, so that it is the kernel that ends a probe. Where a
+// denial is expected nothing is proven after a connect any more, and the two seconds of those
+// timers are over sooner. askMargin is for the way to the agent.
 const (
-	echoPatience = 15 * time.Second
-	askMargin    = 10 * time.Second
+	echoPatience   = 15 * time.Second
+	deniedPatience = 6 * time.Second
+	askMargin      = 6 * time.Second
 )
 
 // pair is one path in one family.
@@ -113,7 +116,12 @@ func (l *Lab) questions(ask asking) []*question {
 			for j, server := range m.Columns {
 				if w := m.Want[i][j]; w != reach.NotAsked {
 					p := pair{m.Family, client.Word, server.Word}
-					out = append(out, l.question(p, l.targets[p.server], w, l.timers(p, w, ask.holding), ask.messages))
+					q := l.question(p, l.targets[p.server], w, l.timers(p, w, ask.holding), ask.messages)
+					if w.Denies() {
+						q.probe.Patience = wire.Millis(deniedPatience.Milliseconds())
+						q.evidence.Probe = q.probe
+					}
+					out = append(out, q)
 				}
 			}
 		}

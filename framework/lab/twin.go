@@ -19,7 +19,7 @@ import (
 
 // twinPatience is how long a Service of another protocol may take to get its rules when
 // SCTP has its own already.
-const twinPatience = 6 * time.Second
+const twinPatience = 15 * time.Second
 
 // twinOf is a Service like another one, for another protocol; nil where that one has no port
 // for SCTP, or has other protocols itself and is its own control.

@@ -106,7 +106,8 @@ func (l *Lab) watch(ctx ginkgo.SpecContext, server string, change func()) ([]*qu
 	return questions, changed
 }
 
-// watchTimers send one INIT and a second one a second later, see openTimers.
+// watchTimers send one INIT and a second one a second later: with one every few milliseconds
+// an attempt that fails for the reason that openTimers avoid has others beside it.
 var watchTimers = wire.Timers{RTOInitial: 1000, RTOMin: 1000, RTOMax: 1000, MaxInitTimeout: 1000, MaxInits: 1, AssocMaxRetran: 6}
 
 // moments choose a moment of each node from those at which attempts were answered, and those
