@@ -80,6 +80,7 @@ func TestMain(m *testing.M) {
 func TestE2E(t *testing.T) {
 	gomega.RegisterFailHandler(ginkgo.Fail)
 	_, reporter := ginkgo.GinkgoConfiguration()
+	reporter.NoColor = reporter.NoColor || !reporter.Verbose && !reporter.VeryVerbose // run.log is a file
 	ginkgo.RunSpecs(t, "SCTP on Kubernetes", here.config, reporter)
 }
 

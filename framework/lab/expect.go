@@ -233,6 +233,9 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 			l.effect = begun.Sub(start)
 		}
 		ask := asking{matrices: c.Matrices, messages: messages, holding: series.Holding() >= 0, rounds: 1, stagger: stagger, times: l.times}
+		if ask.times > 0 {
+			ask.stagger, ask.atOnce = 0, fewAtOnce
+		}
 		if ask.holding {
 			ask.rounds = hold
 		}

@@ -78,10 +78,13 @@ type asking struct {
 	rounds   int
 	stagger  wire.Millis // between the beginnings of two rounds
 	times    int         // how often each cell is asked in a round, where chance decides whom it leads to; 0 is once
+	atOnce   int         // so many by each client at the same time, in order, instead of the stagger; 0 is all
 }
 
 // batch asks every cell of the matrices at the same time, and again in rounds that begin
-// shortly after one another and run side by side. TCP twins are asked once.
+// shortly after one another and run side by side; or, where each cell is asked many times, a
+// few at the same time, for a burst makes answers late (see openTimers). TCP twins are asked
+// once.
 func (l *Lab) batch(ctx context.Context, ask asking) []*question {
 	if l.run.rehearsing() {
 		return nil
@@ -90,7 +93,7 @@ func (l *Lab) batch(ctx context.Context, ask asking) []*question {
 	for i := range ask.rounds * max(ask.times, 1) {
 		for _, q := range l.questions(ask) {
 			q.round = i / max(ask.times, 1)
-			q.probe.Delay = wire.Millis(q.round)*ask.stagger + wire.Millis(i%max(ask.times, 1))*shareStagger
+			q.probe.Delay = wire.Millis(q.round) * ask.stagger
 			q.evidence.Probe = q.probe
 			questions = append(questions, q)
 		}
@@ -98,7 +101,7 @@ func (l *Lab) batch(ctx context.Context, ask asking) []*question {
 			questions = append(questions, l.twinQuestions(ctx, ask)...)
 		}
 	}
-	l.ask(ctx, questions)
+	l.askSome(ctx, questions, ask.atOnce)
 	l.readRecords(ctx, questions)
 	for _, q := range questions {
 		if seen := q.evidence.Seen; !q.twin && seen != nil && seen.Greeting != nil {

@@ -13,7 +13,6 @@ import (
 	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/spec"
-	"sctp.test/framework/wire"
 )
 
 // What is asked of a Service to see how it shares out associations: enough that a fair proxy
@@ -22,8 +21,8 @@ import (
 const (
 	spreadRounds = 24
 	stickyRounds = 16
-	shareStagger = wire.Millis(40)
 	manyTimes    = 12 // that a proxy which still knows two pods picks the same one every time happens once in four thousand times
+	fewAtOnce    = 4  // of them by each client
 )
 
 // ExpectSpread claims that each pod behind a Service gets some of the associations that
@@ -125,7 +124,7 @@ func (l *Lab) share(ctx ginkgo.SpecContext, service string, rounds int) []reach.
 	}
 	start := time.Now()
 	series := l.begin(reach.Claim{Matrices: reach.Everything(names, l.families, reach.Word(reach.Answered))})
-	batch := l.batch(ctx, asking{matrices: series.Matrices, messages: greetingOnly, holding: true, rounds: rounds, stagger: shareStagger})
+	batch := l.batch(ctx, asking{matrices: series.Matrices, messages: greetingOnly, holding: true, rounds: rounds, atOnce: fewAtOnce})
 	asked := l.note(series, 1, batch, start)
 	series.Add(asked)
 	if ctx.Err() == nil && len(series.Report.Wrong()) > 0 {
