@@ -114,6 +114,21 @@ func TestStreamsMayOvertakeEachOther(t *testing.T) {
 	}
 }
 
+// Something shorter that is not its beginning is not the message, cut: that is missing.
+func TestSomethingElseInstead(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 6))
+	s, e := traffic(r, 6)
+	e[2] = bytesOf(e[2], []byte("eight by"))
+	got := Compare(s, e)
+	if len(got) != 2 || !strings.HasPrefix(got[0], "message 2 (") || !strings.HasSuffix(got[0], "is missing") || !strings.HasPrefix(got[1], "8 bytes on stream ") {
+		t.Errorf("told is %q", got)
+	}
+	e[2] = bytesOf(e[2], s.payload(2)[1:]) // nor is its end
+	if got := Compare(s, e); len(got) != 2 || !strings.HasSuffix(got[0], "is missing") {
+		t.Errorf("told is %q", got)
+	}
+}
+
 // Two lies are both told, each of its message.
 func TestTwoLies(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))

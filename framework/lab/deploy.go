@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -286,72 +284,6 @@ func (l *Lab) listen(ctx context.Context, m *member, p port) error {
 		}
 	}
 	return nil
-}
-
-// strip takes labels and listeners off again.
-func (l *Lab) strip(ctx context.Context, m *member) error {
-	for _, e := range l.open[m] {
-		if _, err := m.ask(ctx, wire.Request{Close: &e}); err != nil {
-			return err
-		}
-	}
-	labels := map[string]*string{}
-	for k := range l.orders[m].labels {
-		labels[k] = nil
-	}
-	return l.run.fleet.label(ctx, m, labels)
-}
-
-// leave ends a spec.
-func (l *Lab) leave(ctx ginkgo.SpecContext) {
-	ginkgo.GinkgoHelper()
-	l.failed = ginkgo.CurrentSpecReport().Failed()
-	if text := l.clear(ctx); text != "" {
-		ginkgo.Fail(text)
-	}
-}
-
-// clear takes policies off first, then proves that what they denied is open again, then
-// takes off everything else. It returns what fails the spec, "" for nothing: a spec whose
-// denials are not proven must be cleaned up, too.
-func (l *Lab) clear(ctx context.Context) string {
-	err := l.withdraw(ctx, isPolicy)
-	unproven := ""
-	if err == nil && !l.failed && ctx.Err() == nil {
-		unproven = l.control(ctx)
-	}
-	err = cmp.Or(err, l.withdraw(ctx, func(object) bool { return true }))
-	l.endVariants(ctx)
-	ground, broken := l.brokenInvariants(ctx)
-	err = cmp.Or(err, l.eachMember(func(m *member) error { return l.strip(ctx, m) }), l.unlabelNamespaces(ctx))
-	l.run.note(err)
-	for _, m := range l.members {
-		if err != nil {
-			l.run.fleet.dismiss(m) // it may still carry what the next spec must not find
-		}
-		m.word = ""
-	}
-	err = cmp.Or(err, l.save())
-	besides := strings.Join(broken, "; ")
-	switch {
-	case ctx.Err() != nil: // Ginkgo tells of interrupts itself
-		return ""
-	case unproven != "" && besides != "":
-		return unproven + "\n" + l.id + ": besides, " + besides
-	case unproven != "":
-		return unproven
-	case l.failed && besides != "": // beside the verdict that stands
-		return l.id + ": besides, " + besides
-	case l.failed:
-		return ""
-	case besides != "":
-		return l.record(ctx, ground, fmt.Sprintf("%s: its paths are as claimed, but %s\n", l.id, besides))
-	case err != nil:
-		return l.record(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not clean up: %v", l.id, err))
-	case !l.expected:
-		return l.record(ctx, reach.GroundBroken, fmt.Sprintf("%s: the spec %s and never said what to expect of it", l.id, cmp.Or(l.changed, "deployed agents")))
-	}
-	return ""
 }
 
 // eachMember does something with every agent of the spec, side by side.

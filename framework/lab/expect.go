@@ -2,13 +2,8 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -120,83 +115,6 @@ func (l *Lab) Measured(format string, args ...any) {
 	l.enter(spec.MeasureEntry, fmt.Sprintf(format, args...))
 }
 
-// matrices resolves a table and refuses denials that nothing proves.
-func (l *Lab) matrices(table string) ([]reach.Matrix, error) {
-	var out []reach.Matrix
-	if table == AllAnswered {
-		out = reach.Everything(reach.Names{Clients: l.plainClients(), Servers: l.openServers()}, l.families, reach.Word(reach.Answered))
-	} else {
-		t, err := reach.Parse(strings.Trim(table, "\n"))
-		if err != nil {
-			return nil, err
-		}
-		if out, err = t.Resolve(l.names, l.families); err != nil {
-			return nil, err
-		}
-	}
-	if !slices.ContainsFunc(out, func(m reach.Matrix) bool { return m.Asked() > 0 }) {
-		return nil, errors.New("the table asks nothing")
-	}
-	for _, m := range out {
-		if err := l.mayClaim(m); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-// mayClaim refuses what cannot be asked, and denials that nothing proves.
-func (l *Lab) mayClaim(m reach.Matrix) error {
-	for i, row := range m.Want {
-		for j, w := range row {
-			p := pair{m.Family, m.Rows[i].Word, m.Columns[j].Word}
-			if w != reach.NotAsked && !l.targets[p.server].addrs[p.family].IsValid() {
-				return fmt.Errorf("%s: %s has no address there", p.family, p.server)
-			}
-			if w.Denies() && !l.controlled(m, i, j) {
-				return fmt.Errorf("%s: %s to %s is to be denied, but the spec never saw it answered: no denial without a control", p.family, p.client, p.server)
-			}
-		}
-	}
-	return nil
-}
-
-// controlled says whether something proves that a denial in a matrix is one. The usual
-// control is the same pair, seen answered. A closed port has its neighbour, another port of
-// the same pod that the same client reaches; an agent or a Service that comes late is to be
-// reached later; beside a Service that is gone its client must reach something in the same
-// table.
-func (l *Lab) controlled(m reach.Matrix, row, column int) bool {
-	p := pair{m.Family, m.Rows[row].Word, m.Columns[column].Word}
-	t := l.targets[p.server]
-	switch {
-	case t.closed:
-		for other := range l.asked {
-			if o := l.targets[other.server]; other.family == p.family && other.client == p.client && o.pod == t.pod {
-				return true
-			}
-		}
-		return slices.Contains(m.Want[row], reach.Word(reach.Answered))
-	case t.gone:
-		return l.asked[p] && slices.Contains(m.Want[row], reach.Word(reach.Answered))
-	case l.siblings[p.server] != "":
-		sibling := slices.IndexFunc(m.Columns, func(n reach.Name) bool { return n.Word == l.siblings[p.server] })
-		return sibling >= 0 && m.Want[row][sibling] == reach.Word(reach.Answered)
-	default:
-		return l.asked[p] || l.late[p.client] || l.late[p.server] || l.late[agentOf(p.server)]
-	}
-}
-
-// ControlBy says that denials at a server are proven by the same client's reaching a sibling
-// of it in the same table, where that server itself is never to be reached from there.
-func (l *Lab) ControlBy(server, sibling string) { l.siblings[server] = sibling }
-
-// agentOf is the agent's part of a server's word: x/server@2 of x/server@2:80/tcp.
-func agentOf(server string) string {
-	agent, _, _ := strings.Cut(server, ":")
-	return agent
-}
-
 // openServers are those that somebody is to answer at.
 func (l *Lab) openServers() []reach.Name {
 	return slices.DeleteFunc(slices.Clone(l.names.Servers), func(n reach.Name) bool {
@@ -287,113 +205,6 @@ func (l *Lab) lasting(wrong []reach.Place) bool {
 	return !slices.ContainsFunc(wrong, func(p reach.Place) bool {
 		return p.Outcome != reach.Unsupported || p.Stage != wire.StageSocket && l.targets[p.Column.Word].kind != diag.Pod
 	})
-}
-
-// remember keeps what a held table said, as control for later denials.
-func (l *Lab) remember(matrices []reach.Matrix) {
-	for _, m := range matrices {
-		for i, row := range m.Want {
-			for j, w := range row {
-				p := pair{m.Family, m.Rows[i].Word, m.Columns[j].Word}
-				switch {
-				case w == reach.Word(reach.Answered):
-					l.asked[p] = true
-					delete(l.controls, p)
-				case w.Denies() && l.siblings[p.server] == "" && !l.targets[p.server].closed && !l.targets[p.server].gone:
-					l.controls[p] = true
-				}
-			}
-		}
-	}
-}
-
-// control proves, after the policies are lifted, that what was denied is open again: else
-// it may have been down for a reason of its own, and the denial proves nothing. It returns
-// what fails the spec.
-func (l *Lab) control(ctx context.Context) string {
-	if len(l.controls) == 0 {
-		return ""
-	}
-	all := reach.Everything(l.names, l.families, reach.NotAsked)
-	for _, m := range all {
-		for i := range m.Want {
-			for j := range m.Want[i] {
-				if l.controls[pair{m.Family, m.Rows[i].Word, m.Columns[j].Word}] {
-					m.Want[i][j] = reach.Word(reach.Answered)
-				}
-			}
-		}
-	}
-	series := l.settle(ctx, reach.Claim{Control: true, Matrices: all}, greetingOnly, 0) // once is proof that it can be reached
-	if ctx.Err() != nil || len(series.Report.Wrong()) == 0 {
-		return ""
-	}
-	return l.told(ctx, series, greetingOnly)
-}
-
-// fail fails the spec for a series that is wrong.
-func (l *Lab) fail(ctx context.Context, series *reach.Series, messages []wire.Message) {
-	ginkgo.GinkgoHelper()
-	ginkgo.Fail(l.told(ctx, series, messages))
-}
-
-// told is the failure for a series that is wrong, after looking for the cause.
-func (l *Lab) told(ctx context.Context, series *reach.Series, messages []wire.Message) string {
-	l.explain(ctx, series, messages)
-	if causes := series.Report.Causes; len(causes) > 0 {
-		l.enter(spec.ClassEntry, causes[0].Class)
-	}
-	ground, text := series.Conclusion()
-	return l.record(ctx, ground, text)
-}
-
-// conclude fails the spec on a ground.
-func (l *Lab) conclude(ctx context.Context, ground reach.Ground, text string) {
-	ginkgo.GinkgoHelper()
-	ginkgo.Fail(l.record(ctx, ground, text))
-}
-
-// record puts a verdict into the report and, with all evidence, on disk, and returns the
-// text with which the spec is to fail.
-func (l *Lab) record(ctx context.Context, ground reach.Ground, text string) string {
-	err := l.save()
-	l.collect(context.WithoutCancel(ctx))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(l.folder(), "verdict.txt"), []byte(text), 0o644)
-	}
-	if err != nil {
-		text += fmt.Sprintf("  the evidence could not be saved: %v\n", err)
-	}
-	l.enter(spec.VerdictEntry, string(ground))
-	return text
-}
-
-// folder is where the spec's evidence goes.
-func (l *Lab) folder() string { return filepath.Join(l.run.Artifacts, l.id) }
-
-// save writes every observation of the spec, so that it can be judged again.
-func (l *Lab) save() error {
-	if err := os.MkdirAll(l.folder(), 0o755); err != nil {
-		return err
-	}
-	if err := errors.Join(l.saveSteps(), l.saveNames()); err != nil {
-		return err
-	}
-	var lines strings.Builder
-	enc := json.NewEncoder(&lines)
-	for _, line := range l.evidence {
-		if err := enc.Encode(line); err != nil {
-			return err
-		}
-	}
-	if err := os.WriteFile(filepath.Join(l.folder(), "probes.jsonl"), []byte(lines.String()), 0o644); err != nil || l.symptoms == nil {
-		return err
-	}
-	raw, err := json.MarshalIndent(l.symptoms, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(l.folder(), "symptoms.json"), raw, 0o644)
 }
 
 // specID is the ID of the spec that runs.

@@ -1,0 +1,82 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"sctp.test/framework/reach"
+	"sctp.test/framework/spec"
+	"sctp.test/framework/wire"
+)
+
+// fail fails the spec for a series that is wrong.
+func (l *Lab) fail(ctx context.Context, series *reach.Series, messages []wire.Message) {
+	ginkgo.GinkgoHelper()
+	ginkgo.Fail(l.told(ctx, series, messages))
+}
+
+// told is the failure for a series that is wrong, after looking for the cause.
+func (l *Lab) told(ctx context.Context, series *reach.Series, messages []wire.Message) string {
+	l.explain(ctx, series, messages)
+	if causes := series.Report.Causes; len(causes) > 0 {
+		l.enter(spec.ClassEntry, causes[0].Class)
+	}
+	ground, text := series.Conclusion()
+	return l.record(ctx, ground, text)
+}
+
+// conclude fails the spec on a ground.
+func (l *Lab) conclude(ctx context.Context, ground reach.Ground, text string) {
+	ginkgo.GinkgoHelper()
+	ginkgo.Fail(l.record(ctx, ground, text))
+}
+
+// record puts a verdict into the report and, with all evidence, on disk, and returns the
+// text with which the spec is to fail.
+func (l *Lab) record(ctx context.Context, ground reach.Ground, text string) string {
+	err := l.save()
+	l.collect(context.WithoutCancel(ctx))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(l.folder(), "verdict.txt"), []byte(text), 0o644)
+	}
+	if err != nil {
+		text += fmt.Sprintf("  the evidence could not be saved: %v\n", err)
+	}
+	l.enter(spec.VerdictEntry, string(ground))
+	return text
+}
+
+// folder is where the spec's evidence goes.
+func (l *Lab) folder() string { return filepath.Join(l.run.Artifacts, l.id) }
+
+// save writes every observation of the spec, so that it can be judged again.
+func (l *Lab) save() error {
+	if err := os.MkdirAll(l.folder(), 0o755); err != nil {
+		return err
+	}
+	if err := errors.Join(l.saveSteps(), l.saveNames()); err != nil {
+		return err
+	}
+	var lines strings.Builder
+	enc := json.NewEncoder(&lines)
+	for _, line := range l.evidence {
+		if err := enc.Encode(line); err != nil {
+			return err
+		}
+	}
+	if err := os.WriteFile(filepath.Join(l.folder(), "probes.jsonl"), []byte(lines.String()), 0o644); err != nil || l.symptoms == nil {
+		return err
+	}
+	raw, err := json.MarshalIndent(l.symptoms, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(l.folder(), "symptoms.json"), raw, 0o644)
+}
