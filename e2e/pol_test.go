@@ -336,14 +336,14 @@ var _ = chapter("Policies", func() {
 		Claim:  "A policy with an empty ingress rule MUST admit all SCTP to the pods it selects, also where another policy denies everything to them.",
 		Source: conceptPolicies + ": allow all ingress traffic",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@*:80", "x/client@1", "y/client@2")
+		lab := Deploy(ctx, "x/server@*:80", "y/other@1:80", "x/client@1", "y/client@2")
 		lab.ExpectOpen(ctx)
 
 		lab.Apply(ctx, "x", "policy/deny-ingress.yaml")
 		lab.Expect(ctx, `
-			            x/server@*:80
-			x/client@1  denied
-			y/client@2  denied
+			            x/server@*:80  y/other@1:80
+			x/client@1  denied         answered
+			y/client@2  denied         answered
 		`)
 
 		By("admitting everything beside it")
@@ -378,14 +378,14 @@ var _ = chapter("Policies", func() {
 		Claim:  "Deleting the only policy that selects a pod MUST open its SCTP ports again.",
 		Source: conceptPolicies + ": the two sorts of pod isolation",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@*:30100", "x/client@*")
+		lab := Deploy(ctx, "x/server@*:30100", "y/other@*:80", "x/client@*")
 		lab.ExpectOpen(ctx)
 
 		By("denying everything")
 		lab.Apply(ctx, "x", "policy/deny-ingress.yaml")
 		lab.Expect(ctx, `
-			            x/server@*:30100
-			x/client@*  denied
+			            x/server@*:30100  y/other@*:80
+			x/client@*  denied            answered
 		`)
 
 		By("deleting the policy")
@@ -426,23 +426,23 @@ var _ = chapter("Policies", func() {
 		Claim:  "A pod that a policy selects when it is created MUST NOT be reached from the moment it listens.",
 		Source: conceptPolicies + ": pod lifecycle",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/old@1:80 role=late", "x/client@1", "x/stranger@2")
+		lab := Deploy(ctx, "x/old@1:80 role=late", "y/other@1:80", "x/client@1", "x/stranger@2")
 		lab.ExpectOpen(ctx)
 
 		By("waiting until the policy holds on the node to which the new pod comes")
 		lab.Apply(ctx, "x", "policy/deny-role-late.yaml")
 		lab.Expect(ctx, `
-			              x/old@1:80
-			x/client@1    denied
-			x/stranger@2  denied
+			              x/old@1:80  y/other@1:80
+			x/client@1    denied      answered
+			x/stranger@2  denied      answered
 		`)
 
 		By("creating the new pod")
 		lab.Join(ctx, "x/new@1:80 role=late")
 		lab.ExpectNow(ctx, `
-			              x/new@1:80
-			x/client@1    denied
-			x/stranger@2  denied
+			              x/new@1:80  y/other@1:80
+			x/client@1    denied      answered
+			x/stranger@2  denied      answered
 		`)
 	})
 
@@ -451,7 +451,7 @@ var _ = chapter("Policies", func() {
 		Claim:  "Through a ClusterIP whose port is not the pods', a rule with the pods' SCTP port MUST admit and a rule with the Service's port MUST NOT.",
 		Source: "networking.k8s.io/v1 NetworkPolicyPort.port: the port on a pod",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@1:6000", "x/client@*")
+		lab := Deploy(ctx, "x/server@1:6000", "y/other@1:80", "x/client@*")
 		lab.Apply(ctx, "x", "service/port-differs.yaml")
 		lab.Expect(ctx, `
 			            x/server@1:6000  svc/port-differs:5000
@@ -461,8 +461,8 @@ var _ = chapter("Policies", func() {
 		By("admitting the Service's port only")
 		lab.Apply(ctx, "x", "policy/allow-port-5000.yaml")
 		lab.Expect(ctx, `
-			            x/server@1:6000  svc/port-differs:5000
-			x/client@*  denied           denied
+			            x/server@1:6000  svc/port-differs:5000  y/other@1:80
+			x/client@*  denied           denied                 answered
 		`)
 
 		By("admitting the pods' port")
@@ -556,13 +556,13 @@ var _ = chapter("Policies", func() {
 		Claim:  "A policy MAY take a while to be enforced for SCTP on every node, and to be lifted.",
 		Source: conceptPolicies + ": pod lifecycle",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@*:80", "x/client@*")
+		lab := Deploy(ctx, "x/server@*:80", "y/other@*:80", "x/client@*")
 		lab.ExpectOpen(ctx)
 
 		lab.Apply(ctx, "x", "policy/deny-ingress.yaml")
 		lab.Expect(ctx, `
-			            x/server@*:80
-			x/client@*  denied
+			            x/server@*:80  y/other@*:80
+			x/client@*  denied         answered
 		`)
 		lab.Measured("denied between all nodes %v after the policy was created: %s", lab.TookEffect(), lab.EffectByNode())
 

@@ -32,7 +32,25 @@ func (l *Lab) matrices(table string) ([]reach.Matrix, error) {
 			return nil, err
 		}
 	}
-	return out, nil
+	return out, l.besideDenials(out)
+}
+
+// besideDenials refuses a table that denies and, in the same family, claims no answer: only
+// a path that is open in the same rounds shows that SCTP was not down while they held.
+func (l *Lab) besideDenials(matrices []reach.Matrix) error {
+	for _, f := range l.families {
+		denies, answers := false, false
+		for _, m := range matrices {
+			if m.Family == f {
+				denies = denies || m.Denies()
+				answers = answers || slices.ContainsFunc(m.Want, func(row []reach.Word) bool { return slices.Contains(row, reach.Word(reach.Answered)) })
+			}
+		}
+		if denies && !answers {
+			return fmt.Errorf("%s: the table denies and claims no answer: no denial without a path that is open beside it", f)
+		}
+	}
+	return nil
 }
 
 // mayClaim refuses what cannot be asked, and denials that nothing proves.

@@ -10,7 +10,7 @@ import (
 // Denials that come to the nodes one after another are told of each pair of nodes.
 func TestEffectByNode(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
-		l := b.lab(t, "x/server@*:80", "x/client@1")
+		l := b.lab(t, "x/server@*:80", "x/client@1", "y/other@1:80")
 		if r := claim(t, l, "ipv4:\nx/server@*:80\nx/client@1 answered"); len(r.Wrong()) > 0 {
 			t.Fatal(r.Text())
 		}
@@ -20,12 +20,12 @@ func TestEffectByNode(t *testing.T) {
 		start := time.Now()
 		b.change(func(b *bench, from *agent, p wire.Probe) string {
 			to, _ := b.behind(p)
-			if to.identity.Node == "b" && time.Since(start) < time.Second {
+			if to.identity.Namespace == "sctp-y" || to.identity.Node == "b" && time.Since(start) < time.Second {
 				return b.open(from, p)
 			}
 			return "ETIMEDOUT"
 		})
-		if r := claim(t, l, "ipv4:\nx/server@*:80\nx/client@1 denied"); len(r.Wrong()) > 0 {
+		if r := claim(t, l, "ipv4:\nx/server@*:80 y/other@1:80\nx/client@1 denied answered"); len(r.Wrong()) > 0 {
 			t.Fatal(r.Text())
 		}
 		if got := l.EffectByNode(); got != "a to a 0s, a to b 1.65s" { // the second round begins when the first denial has ended

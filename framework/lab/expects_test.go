@@ -134,10 +134,12 @@ func TestEveryKindOfControl(t *testing.T) {
 		{"seen in another family", "ipv6:\nx/server@1:80\nx/client@2 denied\n", func(t *testing.T, _ *bench, l *Lab) {
 			expect(t, l, "ipv4:\nx/server@1:80\nx/client@2 answered\n")
 		}, never},
-		{"seen", "x/server@1:80\nx/client@2 denied\n", func(t *testing.T, _ *bench, l *Lab) { expect(t, l, AllAnswered) }, ""},
+		{"seen", "x/server@1:80 x/far@2:80\nx/client@2 denied answered\n", func(t *testing.T, _ *bench, l *Lab) { expect(t, l, AllAnswered) }, ""},
+		{"seen, and nothing is open beside it", "x/server@1:80\nx/client@2 denied\n", func(t *testing.T, _ *bench, l *Lab) { expect(t, l, AllAnswered) }, "ipv4: the table denies and claims no answer: no denial without a path that is open beside it"},
+		{"seen, and something is open in the other family", "ipv4:\nx/server@1:80\nx/client@2 denied\n\nipv6:\nx/server@1:80\nx/client@2 answered\n", func(t *testing.T, _ *bench, l *Lab) { expect(t, l, AllAnswered) }, "no denial without a path that is open beside it"},
 		{"a closed port alone", "x/server@1:81\nx/client@2 denied\n", func(*testing.T, *bench, *Lab) {}, never},
 		{"a closed port beside its neighbour", "x/server@1:80 x/server@1:81\nx/client@2 answered denied\n", func(*testing.T, *bench, *Lab) {}, ""},
-		{"a closed port whose neighbour was seen", "x/server@1:81\nx/client@2 denied\n", func(t *testing.T, _ *bench, l *Lab) { expect(t, l, AllAnswered) }, ""},
+		{"a closed port whose neighbour was seen", "x/server@1:81 x/far@2:80\nx/client@2 denied answered\n", func(t *testing.T, _ *bench, l *Lab) { expect(t, l, AllAnswered) }, ""},
 		{"a closed port whose neighbour another client saw", "x/server@1:81\nx/other@1 denied\n", func(t *testing.T, _ *bench, l *Lab) {
 			expect(t, l, "x/server@1:80\nx/client@2 answered\n")
 		}, never},
@@ -153,7 +155,7 @@ func TestEveryKindOfControl(t *testing.T) {
 			expect(t, l, AllAnswered)
 			l.vanish("x/far@2:80")
 		}, ""},
-		{"a latecomer", "x/late@1:80\nx/client@2 denied\n", func(t *testing.T, _ *bench, l *Lab) { l.late["x/late@1"] = true }, ""},
+		{"a latecomer", "x/late@1:80 x/far@2:80\nx/client@2 denied answered\n", func(t *testing.T, _ *bench, l *Lab) { l.late["x/late@1"] = true }, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			on(t, func(t *testing.T, b *bench) {
