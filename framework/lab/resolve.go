@@ -40,10 +40,7 @@ type nameAnswer struct {
 func (l *Lab) ExpectRecords(ctx ginkgo.SpecContext, service, portName string) {
 	ginkgo.GinkgoHelper()
 	l.expected = true
-	t, known := l.targets[service]
-	if !known {
-		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: the spec has no %s", l.id, service))
-	}
+	t := l.known(ctx, service)
 	if l.run.rehearsing() {
 		return
 	}

@@ -30,7 +30,7 @@ const (
 func (l *Lab) ExpectSpread(ctx ginkgo.SpecContext, service string) {
 	ginkgo.GinkgoHelper()
 	var servers []string
-	for _, m := range l.behind(l.targets[service]) {
+	for _, m := range l.behind(l.known(ctx, service)) {
 		servers = append(servers, m.word)
 	}
 	l.settleShares(ctx, service, spreadRounds, func(asked []reach.Asked) []string { return reach.Idle(asked, servers) })
@@ -61,8 +61,9 @@ func (l *Lab) ExpectSticky(ctx ginkgo.SpecContext, service string) {
 func (l *Lab) ExpectNear(ctx ginkgo.SpecContext, service string) {
 	ginkgo.GinkgoHelper()
 	near := map[string][]string{}
+	behind := l.behind(l.known(ctx, service))
 	for _, c := range l.plainClients() {
-		for _, m := range l.behind(l.targets[service]) {
+		for _, m := range behind {
 			if m.node == l.member(c.Word).node {
 				near[c.Word] = append(near[c.Word], m.word)
 			}
@@ -114,14 +115,22 @@ func (l *Lab) tell(ctx context.Context, service, class string, what []string) {
 	}
 }
 
+// known is what a word stands for; one that the spec does not have fails it.
+func (l *Lab) known(ctx context.Context, server string) target {
+	ginkgo.GinkgoHelper()
+	t, known := l.targets[server]
+	if !known {
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: the spec has no %s", l.id, server))
+	}
+	return t
+}
+
 // share lets every client begin associations with a Service, all of which must be answered.
 func (l *Lab) share(ctx ginkgo.SpecContext, service string, rounds int) []reach.Asked {
 	ginkgo.GinkgoHelper()
 	l.expected = true
+	l.known(ctx, service)
 	names := reach.Names{Clients: l.plainClients(), Servers: []reach.Name{{Word: service}}}
-	if _, known := l.targets[service]; !known {
-		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: the spec has no %s", l.id, service))
-	}
 	start := time.Now()
 	series := l.begin(reach.Claim{Matrices: reach.Everything(names, l.families, reach.Word(reach.Answered))})
 	batch := l.batch(ctx, asking{matrices: series.Matrices, messages: greetingOnly, holding: true, rounds: rounds, atOnce: fewAtOnce})

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -72,10 +71,7 @@ func (l *Lab) Ceases(ctx ginkgo.SpecContext, server string, change func()) Momen
 // returns what came of it and when the change had been made.
 func (l *Lab) watch(ctx ginkgo.SpecContext, server string, change func()) ([]*question, time.Duration) {
 	ginkgo.GinkgoHelper()
-	t, known := l.targets[server]
-	if !known {
-		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: the spec has no %s", l.id, server))
-	}
+	t := l.known(ctx, server)
 	l.expected = true
 	if l.run.rehearsing() {
 		change()
