@@ -478,13 +478,13 @@ var _ = chapter("Policies", func() {
 		Claim:  "Through a NodePort of any node but the pod's own, SCTP that is denied to everybody MUST NOT reach the pod; through its own node's it MAY; and a rule with the pod's port and no peers MUST admit it through every node's.",
 		Source: conceptPolicies + ": ipBlock, on sources that are rewritten; and traffic to and from the node where a pod is running is always allowed",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@*:80", "x/client@*")
+		lab := Deploy(ctx, "x/server@*:80", "y/other@1:80", "x/client@*")
 		lab.ApplyPerNode(ctx, "x", "service/per-node.yaml")
 		lab.ExpectOnce(ctx, throughNodePorts(anyPort, "answered"))
 
 		By("denying everything to the servers")
 		lab.Apply(ctx, "x", "policy/deny-ingress.yaml")
-		lab.Expect(ctx, throughNodePorts(otherPorts, "denied"))
+		lab.Expect(ctx, throughNodePorts(otherPorts, "denied")+openBeside)
 		lab.Measured("denied everything, through the NodePort of a server's own node: %s", lab.Look(ctx, throughNodePorts(ownPorts, "answered")))
 
 		By("admitting the pods' port beside it")
@@ -533,13 +533,13 @@ var _ = chapter("Policies", func() {
 		Claim:  "An association that is established when a policy comes to deny it, or when what admits it goes, MAY live on or be cut.",
 		Source: conceptPolicies + ": what happens to existing connections is defined by the implementation",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@*:80,30100", "x/client@*")
+		lab := Deploy(ctx, "x/server@*:80,30100", "y/other@1:80", "x/client@*")
 		lab.ExpectOpen(ctx)
 
 		By("denying everything while associations stand")
 		kept, before := lab.Keep(ctx, throughout, heartbeating), time.Now()
 		lab.Apply(ctx, "x", "policy/deny-ingress.yaml")
-		lab.Expect(ctx, "x/server@*:80\nx/client@* denied")
+		lab.Expect(ctx, "x/server@*:80\nx/client@* denied\n\n"+openBeside)
 		lab.Measured("a deny arrived, and new associations were denied %v later: %s", lab.TookEffect(), kept.Fates(ctx, before))
 
 		By("admitting the client, and taking that back while associations stand")
@@ -547,7 +547,7 @@ var _ = chapter("Policies", func() {
 		lab.Expect(ctx, "x/server@*:80\nx/client@* answered")
 		kept, before = lab.Keep(ctx, throughout, heartbeating), time.Now()
 		lab.Delete(ctx, "x", "policy/allow-from-client.yaml")
-		lab.Expect(ctx, "x/server@*:80\nx/client@* denied")
+		lab.Expect(ctx, "x/server@*:80\nx/client@* denied\n\n"+openBeside)
 		lab.Measured("an allow was removed, and new associations were denied %v later: %s", lab.TookEffect(), kept.Fates(ctx, before))
 	})
 
@@ -598,19 +598,19 @@ var _ = chapter("Policies", func() {
 		Claim:  "An ipBlock with the IPv4 address of a host outside of the cluster MUST admit it over IPv4 and MUST NOT admit it over IPv6.",
 		Source: "networking.k8s.io/v1 IPBlock.cidr",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@*:80", "out/peer")
+		lab := Deploy(ctx, "x/server@*:80", "y/other@1:80", "out/peer")
 		lab.ExpectOpen(ctx)
 
 		lab.Block("out/peer")
 		lab.Apply(ctx, "x", "policy/allow-from-ipv4-address.yaml")
 		lab.Expect(ctx, `
 			ipv4:
-			          x/server@*:80
-			out/peer  answered
+			          x/server@*:80  y/other@1:80
+			out/peer  answered       answered
 
 			ipv6:
-			          x/server@*:80
-			out/peer  denied
+			          x/server@*:80  y/other@1:80
+			out/peer  denied         answered
 		`)
 	})
 
@@ -656,14 +656,14 @@ var _ = chapter("Policies", func() {
 		Source: conceptPolicies + ": a pod cannot block access to itself; traffic to and from the node where a pod is running is always allowed",
 	}, func(ctx SpecContext) {
 		alone := "x/server@1:80\nx/server@1 answered\n"
-		lab := Deploy(ctx, append(here.onNodes("host/node@1"), "x/server@1:80", "x/client@2")...)
+		lab := Deploy(ctx, append(here.onNodes("host/node@1"), "x/server@1:80", "y/other@1:80", "x/client@2")...)
 		for range here.onNodes("host/node@1") {
 			alone += "host/node@1 answered\n"
 		}
-		lab.ExpectOnce(ctx, alone+"x/client@2 answered")
+		lab.ExpectOnce(ctx, alone+"x/client@2 answered\n")
 
 		lab.Apply(ctx, "x", "policy/deny-both-ways.yaml")
-		lab.Expect(ctx, "x/server@1:80\nx/client@2 denied")
+		lab.Expect(ctx, "x/server@1:80\nx/client@2 denied\n\n"+openBeside)
 		lab.Measured("denied everything, the pod by itself and its node found: %s", lab.Look(ctx, alone))
 	})
 

@@ -10,6 +10,9 @@ import (
 	"sctp.test/framework/spec"
 )
 
+// openBeside is a path that no policy of the spec touches, for tables that deny all else.
+const openBeside = "y/other@1:80\nx/client@* answered\n"
+
 // throughout is every pair of nodes, on the port whose associations stay.
 const throughout = "x/server@*:30100\nx/client@* answered"
 
