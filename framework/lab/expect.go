@@ -150,7 +150,7 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 		if series.Holding() < 0 {
 			l.effect = begun.Sub(start)
 		}
-		ask := asking{matrices: c.Matrices, messages: messages, holding: series.Holding() >= 0, rounds: 1, stagger: stagger, times: l.times}
+		ask := asking{matrices: c.Matrices, messages: messages, holding: series.Holding() >= 0, rounds: 1, stagger: stagger, times: l.times, slowly: series.Hasty}
 		if ask.times > 0 {
 			ask.stagger, ask.atOnce = 0, fewAtOnce
 		}
@@ -163,11 +163,11 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 		l.timeTwins(series, begun)
 		wrong := series.Report.Wrong()
 		switch {
-		case len(wrong) == 0 && series.Holding() == hold, series.Report.State == reach.Intermittent:
+		case len(wrong) == 0 && series.Holding() >= hold, series.Report.State == reach.Intermittent:
 			return series
 		case len(wrong) == 0:
 			continue
-		case series.Report.Took > l.patience, l.lasting(wrong) && series.Report.Rounds > 1:
+		case series.Report.Took > l.patience && !series.Hasty, series.Report.Took > l.run.Patience, l.lasting(wrong) && series.Report.Rounds > 1:
 			return series
 		}
 		await(ctx, begun.Add(pace))

@@ -78,6 +78,7 @@ type asking struct {
 	rounds   int
 	stagger  wire.Millis // between the beginnings of two rounds
 	times    int         // how often each cell is asked in a round, where chance decides whom it leads to; 0 is once
+	slowly   bool        // denials take the slower profile
 	atOnce   int         // so many by each client at the same time, in order, instead of the stagger; 0 is all
 }
 
@@ -122,6 +123,9 @@ func (l *Lab) questions(ask asking) []*question {
 					q := l.question(p, l.targets[p.server], w, l.timers(p, w, ask.holding), ask.messages)
 					if w.Denies() {
 						q.probe.Patience = wire.Millis(deniedPatience.Milliseconds())
+						if ask.slowly {
+							q.probe.Timers = denySlowTimers
+						}
 						q.evidence.Probe = q.probe
 					}
 					out = append(out, q)

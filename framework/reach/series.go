@@ -50,7 +50,8 @@ type Asked struct {
 type Series struct {
 	Claim
 	Report Report
-	held   int // rounds that were right after the first one that was; -1 before
+	Hasty  bool // a denial was waited for no longer than an open path took: later ones need the slower profile
+	held   int  // rounds that were right after the first one that was; -1 before
 }
 
 // NewSeries begins a series.
@@ -89,12 +90,51 @@ func (s *Series) add(round []Asked, doubts map[doubt]string) {
 	s.Report.Results = weigh(s.Matrices, round, doubts)
 	s.Report.Took = round[0].Elapsed.Duration()
 	switch right := len(s.Report.Wrong()) == 0; {
+	case right && hasten(s.Report.Results, round): // it proves nothing, neither way
+		s.Hasty = true
 	case right:
 		s.held++
 		s.Report.State = Held
 	case s.held >= 0:
 		s.Report.State = Intermittent
 	}
+}
+
+// hasten calls broken each silence that was waited for no longer than the fastest path that
+// its client has open beside it took to connect, and says whether there was one: a network or
+// hosts that are so slow at the moment might yet have answered.
+func hasten(results []Result, round []Asked) bool {
+	type asker struct {
+		family Family
+		client string
+	}
+	fastest := map[asker]time.Duration{}
+	for _, a := range round {
+		seen, at := a.Evidence.Seen, asker{a.Family, a.Client}
+		if a.Want != Word(Answered) || a.Evidence.Probe.Proto != wire.SCTP || seen == nil || seen.Greeting == nil {
+			continue
+		}
+		took := time.Duration(seen.Connect) * time.Microsecond
+		if before, known := fastest[at]; !known || took < before {
+			fastest[at] = took
+		}
+	}
+	found := false
+	for _, a := range round {
+		took, window := fastest[asker{a.Family, a.Client}], a.Evidence.Probe.Timers.InitWindow()
+		if f := Judge(a.Evidence); f.Outcome != Silent || a.Evidence.Probe.Proto != wire.SCTP || took <= window {
+			continue
+		}
+		found = true
+		for _, r := range results {
+			row := slices.IndexFunc(r.Rows, func(n Name) bool { return n.Word == a.Client })
+			column := slices.IndexFunc(r.Columns, func(n Name) bool { return n.Word == a.Server })
+			if r.Family == a.Family && row >= 0 && column >= 0 && r.Want[row][column].Denies() {
+				r.Found[row][column].Finding = broken(wire.StageConnect, fmt.Sprintf("silent for %v, but a path that is open beside it took %v to connect", window, took.Round(time.Millisecond)))
+			}
+		}
+	}
+	return found
 }
 
 // Conclusion is what the series amounts to: the ground on which it fails its spec and the

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"sctp.test/framework/wire"
 )
@@ -226,5 +227,46 @@ func TestWhatWasNotAsked(t *testing.T) {
 	wrong := s.Report.Wrong()
 	if len(wrong) != 1 || wrong[0].Outcome != Broken || wrong[0].Column.Word != "x/server:81" || wrong[0].Reason != "it was not asked" {
 		t.Errorf("wrong are %+v", wrong)
+	}
+}
+
+// A silence proves nothing while the path that is open beside it takes longer than was waited.
+func TestADenialBesideASlowPathProvesNothing(t *testing.T) {
+	m := Matrix{Family: IPv4, Rows: allNamed("x/client"), Columns: allNamed("x/server:80 x/server:81"), Want: [][]Word{{Word(Answered), Denied}}}
+	s := NewSeries(Claim{ID: "POL-01", Series: 1, Matrices: []Matrix{m}})
+	round := func(connect time.Duration) []Asked {
+		open, shut := evidence("sctp", events["answered"]), evidence("sctp", events["silent"])
+		open.Seen.Connect = wire.Micros(connect.Microseconds())
+		n := int64(shut.Probe.Timers.Inits())
+		asked := func(server string, w Word, e Evidence) Asked {
+			return Asked{Series: 1, Round: s.Report.Rounds + 1, Family: IPv4, Client: "x/client", Server: server, Want: w, Evidence: e, Moved: wire.Counters{wire.T1InitExpireds: n, wire.InSCTPPacks: 9}}
+		}
+		return []Asked{asked("x/server:80", Word(Answered), open), asked("x/server:81", Denied, shut)}
+	}
+	for i, tt := range []struct {
+		connect time.Duration
+		held    int
+		hasty   bool
+		reason  string
+	}{
+		{2 * time.Second, -1, true, "silent for 1.65s, but a path that is open beside it took 2s to connect"},
+		{time.Second, 0, true, ""},
+		{3 * time.Second, 0, true, "silent for 1.65s, but a path that is open beside it took 3s to connect"},
+		{20 * time.Millisecond, 1, true, ""},
+	} {
+		s.Add(round(tt.connect))
+		var reason string
+		for _, p := range s.Report.Wrong() {
+			reason = p.Reason
+		}
+		if s.Holding() != tt.held || s.Hasty != tt.hasty || reason != tt.reason || s.Report.State == Intermittent {
+			t.Errorf("round %d: holding %d, hasty %v, %q, %s", i+1, s.Holding(), s.Hasty, reason, s.Report.State)
+		}
+	}
+	if s := NewSeries(s.Claim); true {
+		s.Add(round(time.Second))
+		if s.Hasty {
+			t.Error("a path that is fast enough makes a denial hasty")
+		}
 	}
 }
