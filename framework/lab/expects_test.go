@@ -155,7 +155,7 @@ func TestEveryKindOfControl(t *testing.T) {
 			expect(t, l, AllAnswered)
 			l.vanish("x/far@2:80")
 		}, ""},
-		{"a latecomer", "x/late@1:80 x/far@2:80\nx/client@2 denied answered\n", func(t *testing.T, _ *bench, l *Lab) { l.late["x/late@1"] = true }, ""},
+		{"a latecomer", "x/late@1:80 x/far@2:80\nx/client@2 denied answered\n", func(_ *testing.T, _ *bench, l *Lab) { l.late["x/late@1"] = true }, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			on(t, func(t *testing.T, b *bench) {
