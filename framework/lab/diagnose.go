@@ -127,7 +127,7 @@ func (l *Lab) besides(ctx context.Context, p asked, targets map[**diag.Trial]tar
 		var questions []*question
 		byNonce := map[string]**diag.Trial{}
 		for slot, t := range targets {
-			q := l.question(p.pair, t, reach.Denied, l.timers(p.pair, reach.Denied, false), greetingOnly)
+			q := l.question(p.pair, t, reach.Denied, l.timers(p.pair, reach.Denied, asking{}), greetingOnly)
 			questions, byNonce[q.probe.Nonce] = append(questions, q), slot
 		}
 		askOne(ctx, l.member(p.client), questions, 0)

@@ -410,7 +410,7 @@ func TestSlowPathsTakeTheSlowerProfile(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
 		l := b.lab(t, "x/server:80,!79", "x/client")
 		p := pair{reach.IPv4, "x/client", "x/server:80"}
-		if got := l.timers(p, reach.Denied, false); got != denyTimers {
+		if got := l.timers(p, reach.Denied, asking{}); got != denyTimers {
 			t.Errorf("at first denials take %+v", got)
 		}
 		b.lies = func(_ *agent, _ wire.Request, r *wire.Reply) {
@@ -421,22 +421,25 @@ func TestSlowPathsTakeTheSlowerProfile(t *testing.T) {
 			}
 		}
 		claim(t, l, AllAnswered)
-		if got := l.timers(p, reach.Denied, true); got != denySlowTimers {
+		if got := l.timers(p, reach.Denied, asking{holding: true}); got != denySlowTimers {
 			t.Errorf("then denials take %+v", got)
 		}
 		never := pair{reach.IPv4, "x/client", "x/server:79"}
-		if got := l.timers(never, reach.Denied, true); got != denySlowTimers {
+		if got := l.timers(never, reach.Denied, asking{holding: true}); got != denySlowTimers {
 			t.Errorf("and for a port that is never to be seen open %+v", got)
 		}
 		b.lies = nil
 		claim(t, l, AllAnswered)
-		if got := l.timers(p, reach.Denied, true); got != denyTimers {
+		if got := l.timers(p, reach.Denied, asking{slowly: true}); got != denySlowTimers {
+			t.Errorf("and after a hasty round %+v", got)
+		}
+		if got := l.timers(p, reach.Denied, asking{holding: true}); got != denyTimers {
 			t.Errorf("and once it was fast %+v", got)
 		}
-		if got := l.timers(p, reach.Word(reach.Answered), false); got != openTimers {
+		if got := l.timers(p, reach.Word(reach.Answered), asking{}); got != openTimers {
 			t.Errorf("and answers, while they settle, %+v", got)
 		}
-		if got := l.timers(p, reach.Word(reach.Answered), true); got != holdTimers {
+		if got := l.timers(p, reach.Word(reach.Answered), asking{holding: true}); got != holdTimers {
 			t.Errorf("and answers that hold %+v", got)
 		}
 	})

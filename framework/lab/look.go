@@ -25,7 +25,7 @@ func (l *Lab) Look(ctx ginkgo.SpecContext, table string) string {
 	start := time.Now()
 	var questions []*question
 	for _, q := range l.questions(asking{matrices: matrices, messages: greetingOnly}) {
-		again := l.question(q.pair, l.targets[q.server], reach.NotAsked, l.timers(q.pair, reach.Denied, false), greetingOnly)
+		again := l.question(q.pair, l.targets[q.server], reach.NotAsked, l.timers(q.pair, reach.Denied, asking{}), greetingOnly)
 		questions = append(questions, again)
 	}
 	l.ask(ctx, questions)

@@ -120,13 +120,9 @@ func (l *Lab) questions(ask asking) []*question {
 			for j, server := range m.Columns {
 				if w := m.Want[i][j]; w != reach.NotAsked {
 					p := pair{m.Family, client.Word, server.Word}
-					q := l.question(p, l.targets[p.server], w, l.timers(p, w, ask.holding), ask.messages)
+					q := l.question(p, l.targets[p.server], w, l.timers(p, w, ask), ask.messages)
 					if w.Denies() {
 						q.probe.Patience = wire.Millis(deniedPatience.Milliseconds())
-						if ask.slowly {
-							q.probe.Timers = denySlowTimers
-						}
-						q.evidence.Probe = q.probe
 					}
 					out = append(out, q)
 				}
@@ -151,13 +147,13 @@ func (l *Lab) question(p pair, t target, w reach.Word, timers wire.Timers, messa
 }
 
 // timers are the profile for one path.
-func (l *Lab) timers(p pair, w reach.Word, holding bool) wire.Timers {
+func (l *Lab) timers(p pair, w reach.Word, ask asking) wire.Timers {
 	switch {
-	case !w.Denies() && holding:
+	case !w.Denies() && ask.holding:
 		return holdTimers
 	case !w.Denies():
 		return openTimers
-	case l.handshake(p) > slowConnect:
+	case ask.slowly, l.handshake(p) > slowConnect:
 		return denySlowTimers
 	default:
 		return denyTimers

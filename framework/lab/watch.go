@@ -102,8 +102,8 @@ func (l *Lab) watch(ctx ginkgo.SpecContext, server string, change func()) ([]*qu
 	return questions, changed
 }
 
-// watchTimers send one INIT and a second one a second later: with one every few milliseconds
-// an attempt that fails for the reason that openTimers avoid has others beside it.
+// watchTimers send one INIT and a second one a second later: an attempt that fails for the
+// reason that openTimers avoid has the next one watchStagger after it.
 var watchTimers = wire.Timers{RTOInitial: 1000, RTOMin: 1000, RTOMax: 1000, MaxInitTimeout: 1000, MaxInits: 1, AssocMaxRetran: 6}
 
 // moments choose a moment of each node from those at which attempts were answered, and those

@@ -90,8 +90,8 @@ func (s *Series) add(round []Asked, doubts map[doubt]string) {
 	s.Report.Results = weigh(s.Matrices, round, doubts)
 	s.Report.Took = round[0].Elapsed.Duration()
 	switch right := len(s.Report.Wrong()) == 0; {
-	case right && hasten(s.Report.Results, round): // it proves nothing, neither way
-		s.Hasty = true
+	case right && s.tooHasty(round): // it proves nothing, neither way
+		s.Hasty, s.Report.State = true, Unsettled
 	case right:
 		s.held++
 		s.Report.State = Held
@@ -100,10 +100,10 @@ func (s *Series) add(round []Asked, doubts map[doubt]string) {
 	}
 }
 
-// hasten calls broken each silence that was waited for no longer than the fastest path that
+// tooHasty calls broken each silence that was waited for no longer than the fastest path that
 // its client has open beside it took to connect, and says whether there was one: a network or
 // hosts that are so slow at the moment might yet have answered.
-func hasten(results []Result, round []Asked) bool {
+func (s *Series) tooHasty(round []Asked) bool {
 	type asker struct {
 		family Family
 		client string
@@ -126,10 +126,8 @@ func hasten(results []Result, round []Asked) bool {
 			continue
 		}
 		found = true
-		for _, r := range results {
-			row := slices.IndexFunc(r.Rows, func(n Name) bool { return n.Word == a.Client })
-			column := slices.IndexFunc(r.Columns, func(n Name) bool { return n.Word == a.Server })
-			if r.Family == a.Family && row >= 0 && column >= 0 && r.Want[row][column].Denies() {
+		for _, r := range s.Report.Results {
+			if row, column, asks := r.cell(a); asks {
 				r.Found[row][column].Finding = broken(wire.StageConnect, fmt.Sprintf("silent for %v, but a path that is open beside it took %v to connect", window, took.Round(time.Millisecond)))
 			}
 		}
@@ -168,9 +166,8 @@ func weigh(matrices []Matrix, asked []Asked, doubts map[doubt]string) []Result {
 			f = broken(f.Stage, why)
 		}
 		for i, m := range matrices {
-			row := slices.IndexFunc(m.Rows, func(n Name) bool { return n.Word == a.Client })
-			column := slices.IndexFunc(m.Columns, func(n Name) bool { return n.Word == a.Server })
-			if m.Family != a.Family || row < 0 || column < 0 || m.Want[row][column] == NotAsked {
+			row, column, asks := m.cell(a)
+			if !asks {
 				continue
 			}
 			// Of several probes of one cell one that is wrong counts.
@@ -183,6 +180,13 @@ func weigh(matrices []Matrix, asked []Asked, doubts map[doubt]string) []Result {
 		r.blame()
 	}
 	return results
+}
+
+// cell is where a probe belongs in a matrix, if the matrix asks for it.
+func (m Matrix) cell(a Asked) (row, column int, asks bool) {
+	row = slices.IndexFunc(m.Rows, func(n Name) bool { return n.Word == a.Client })
+	column = slices.IndexFunc(m.Columns, func(n Name) bool { return n.Word == a.Server })
+	return row, column, m.Family == a.Family && row >= 0 && column >= 0 && m.Want[row][column] != NotAsked
 }
 
 // blame calls broken what was to be asked and was not.

@@ -263,10 +263,8 @@ func TestADenialBesideASlowPathProvesNothing(t *testing.T) {
 			t.Errorf("round %d: holding %d, hasty %v, %q, %s", i+1, s.Holding(), s.Hasty, reason, s.Report.State)
 		}
 	}
-	if s := NewSeries(s.Claim); true {
-		s.Add(round(time.Second))
-		if s.Hasty {
-			t.Error("a path that is fast enough makes a denial hasty")
-		}
+	s = NewSeries(s.Claim)
+	if s.Add(round(time.Second)); s.Hasty {
+		t.Error("a path that is fast enough makes a denial hasty")
 	}
 }
