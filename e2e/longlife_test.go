@@ -123,11 +123,11 @@ func (a *again) report(l *lab.Lab) {
 	l.Measured("started again in %v: %s", a.took.Round(100*time.Millisecond), strings.Join(names, ", "))
 }
 
-// bringBack loads the module on a node that was rebooted, if the run has loaded it before.
+// bringBack loads the module on a node that was rebooted, if the run may load it.
 // Otherwise it has to be there by itself.
 func bringBack(ctx context.Context) {
 	GinkgoHelper()
-	if !here.modules.tried {
+	if here.module != moduleDaemonSet && here.module != moduleAuto {
 		return
 	}
 	if _, err := module.LoadByDaemonSet(ctx, here.cluster, here.run.ID, here.image); err != nil {

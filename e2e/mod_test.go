@@ -64,8 +64,8 @@ var _ = chapter("The SCTP module", func() {
 		Claim:  "Loading the module from a privileged DaemonSet MUST make it available on every node, and MUST change neither module nor files where it is loaded already.",
 		Source: "modprobe(8); apps/v1 DaemonSet",
 	}, func(ctx SpecContext) {
-		first := here.modules.first // from before the first spec, if that is how the run began
-		if !here.modules.tried {
+		first := here.modules.first // from before the first spec, and after the loader if that ran
+		if !isOn(first, &here) {
 			var err error
 			if first, err = module.LoadByDaemonSet(ctx, here.cluster, here.run.ID, here.image); err != nil {
 				conclude(reach.GroundBroken, "MOD-07: "+err.Error())

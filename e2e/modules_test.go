@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sctp.test/framework/cluster"
@@ -19,74 +20,88 @@ type moduleState struct {
 	tried bool                        // whether the DaemonSet ran
 }
 
-// loadResult is what the loader found, when it is done.
-type loadResult struct {
-	found map[string]wire.HostModule
-	err   error
+// found is how SCTP is on the nodes before the first spec, and who saw it.
+type found struct {
+	nodes  map[string]wire.HostModule
+	loaded bool // whether the DaemonSet ran
+	err    error
 }
 
-// begin lets the loader run while the agents start: it looks before it loads, and agents
-// open no socket until they are asked to. Its result is nil where nothing is to be loaded.
-func (k *moduleState) begin(ctx context.Context, s *suite, run string) <-chan loadResult {
+// begin looks at the nodes, and lets the loader run where something is missing, while the
+// agents start: the loader looks before it loads, and agents open no socket until they are
+// asked to. Its result is nil where nothing is to be loaded.
+func (k *moduleState) begin(ctx context.Context, s *suite, run string) <-chan found {
 	if s.module != moduleDaemonSet {
 		return nil
 	}
-	k.tried = true
-	c := make(chan loadResult, 1)
-	done := s.timed("SCTP loaded by a privileged DaemonSet")
+	c := make(chan found, 1)
 	go func() {
-		found, err := module.LoadByDaemonSet(ctx, s.cluster, run, s.image)
+		nodes, err := look(ctx, s)
+		if err != nil || isOn(nodes, s) {
+			c <- found{nodes: nodes, err: err}
+			return
+		}
+		done := s.timed("SCTP loaded by a privileged DaemonSet")
+		nodes, err = module.LoadByDaemonSet(ctx, s.cluster, run, s.image)
 		if err == nil {
 			done()
 		}
-		c <- loadResult{found, err}
+		c <- found{nodes, true, err}
 	}()
 	return c
 }
 
 // finish records the state of every node and, with --enable-module=auto, loads the module
 // where it is missing.
-func (k *moduleState) finish(ctx context.Context, s *suite, loading <-chan loadResult) error {
-	var err error
+func (k *moduleState) finish(ctx context.Context, s *suite, loading <-chan found) error {
 	if loading != nil {
-		r := <-loading
-		k.first, err = r.found, r.err
+		f := <-loading
+		k.first, k.tried = f.nodes, f.loaded
+		if f.err != nil {
+			return f.err
+		}
 	}
-	if err != nil || s.run == nil {
-		return err
+	if s.run == nil {
+		return nil
 	}
+	var err error
 	if k.seen, err = s.run.Survey(ctx, false); err != nil {
 		return err
 	}
 	if s.module == moduleAuto && !k.on(s) {
 		k.tried = true
-		if k.first, err = module.LoadByDaemonSet(ctx, s.cluster, s.run.ID, s.image); err != nil {
-			return err
-		}
+		k.first, err = module.LoadByDaemonSet(ctx, s.cluster, s.run.ID, s.image)
+	} else if k.first == nil {
+		k.first, err = look(ctx, s)
 	}
-	if k.first == nil {
-		err = k.look(ctx, s)
+	if err != nil {
+		return err
 	}
 	if s.module == modulePresent && !k.on(s) {
 		return fmt.Errorf("--enable-module=present, but %s", strings.Join(k.off(s), "; "))
 	}
-	return err
+	return nil
 }
 
-// look asks the nodes themselves, where the run has access to them.
-func (k *moduleState) look(ctx context.Context, s *suite) error {
-	k.first = map[string]wire.HostModule{}
+// look asks the nodes themselves. Without access to them, there is nothing in its answer.
+func look(ctx context.Context, s *suite) (map[string]wire.HostModule, error) {
+	nodes := map[string]wire.HostModule{}
 	for _, n := range s.cluster.Nodes {
 		h, err := module.Look(ctx, s.access, n.Name)
 		if errors.Is(err, cluster.ErrNoAccess) {
-			return nil
+			return nil, nil
 		}
 		if err != nil {
-			return fmt.Errorf("looking for SCTP: %w", err)
+			return nil, fmt.Errorf("looking for SCTP: %w", err)
 		}
-		k.first[n.Name] = h
+		nodes[n.Name] = h
 	}
-	return nil
+	return nodes, nil
+}
+
+// isOn says whether every node is known to have SCTP.
+func isOn(nodes map[string]wire.HostModule, s *suite) bool {
+	return !slices.ContainsFunc(s.cluster.Nodes, func(n cluster.Node) bool { return !nodes[n.Name].After })
 }
 
 // node is what was known of a node when the run began.
