@@ -47,11 +47,15 @@ func (t Trail) untouched() bool {
 // forth is about the INIT.
 func (t Trail) forth() string {
 	if t.Tag == 0 {
-		from := t.Client.String()
-		if t.Client.Port() == 0 {
-			from = t.Client.Addr().String()
+		var from string
+		switch {
+		case !t.Client.IsValid(): // it had no socket
+		case t.Client.Port() == 0:
+			from = " from " + t.Client.Addr().String()
+		default:
+			from = " from " + t.Client.String()
 		}
-		return fmt.Sprintf("no INIT from %s to %s was seen on node %s", from, t.Target, t.ClientNode)
+		return fmt.Sprintf("no INIT%s to %s was seen on node %s", from, t.Target, t.ClientNode)
 	}
 	said := "INIT " + t.there.passed(0, t.Reached)
 	if t.Answer == "" && t.there.whole(t.Reached) {

@@ -281,6 +281,15 @@ func TestTrailOfAnUnknownPort(t *testing.T) {
 	}
 }
 
+// A client without SCTP has no address to name.
+func TestTrailOfNoClient(t *testing.T) {
+	probe := direct
+	probe.Client = netip.AddrPort{}
+	if got := Follow(watch(t, "a").captures, probe).String(); got != "no INIT to 10.244.2.4:80 was seen on node a" {
+		t.Errorf("trail is %s", got)
+	}
+}
+
 // What nobody watched is not said to be lost there.
 func TestTrailOfHalf(t *testing.T) {
 	w := watch(t, "a")
