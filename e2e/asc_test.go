@@ -116,8 +116,10 @@ var _ = chapter("Associations", func() {
 	}, func(ctx SpecContext) {
 		lab := onlyPods(ctx)
 		lab.OnEach(ctx, podPaths, func(ctx context.Context, p *path) {
+			sockets := bothDefault
 			for range 3 {
-				c, s := p.Associate(ctx, fromOnePort)
+				c, s := p.Associate(ctx, sockets)
+				sockets.Port = c.Local.Port()
 				exchange(ctx, c, s, growing(3, 100, 10)...)
 				c.Close(ctx)
 				s.Close(ctx)

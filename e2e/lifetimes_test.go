@@ -13,9 +13,6 @@ import (
 // one-to-one socket.
 var oneToManyClient = lab.Sockets{Many: true}
 
-// fromOnePort leaves the kernel no choice.
-var fromOnePort = lab.Sockets{Port: 47000}
-
 // interval is between heartbeats, with which an idle end finds out about its peer.
 const interval = 300 * time.Millisecond
 

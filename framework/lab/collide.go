@@ -8,9 +8,6 @@ import (
 	"sctp.test/framework/wire"
 )
 
-// firstCollision is the port at which both ends of the first path collide.
-const firstCollision = 31000
-
 // Mute lets the listeners of the path drop every packet.
 func (p *Path) Mute(ctx context.Context) {
 	for _, m := range p.backends {
@@ -21,16 +18,21 @@ func (p *Path) Mute(ctx context.Context) {
 	}
 }
 
+// listenAnywhere opens a one-to-many socket that listens at a port of the kernel's choice.
+func (e *End) listenAnywhere(ctx context.Context, o Sockets) {
+	e.Local = e.must(ctx, wire.SocketOp{
+		Do: wire.DoListen, Many: true, Local: netip.AddrPortFrom(e.member.addrs[e.Path.family], 0), Timers: o.timers(), Options: o.Server,
+	}).Local
+}
+
 // Collide lets both ends begin an association with each other at the same time, from ports
 // at which both listen, and returns the ends of the one that must result.
 func (p *Path) Collide(ctx context.Context, o Sockets) (client, server *End) {
-	port := firstCollision + uint16(p.number) // other paths may have these agents at their ends, too
 	client = &End{Path: p, member: p.client, socket: p.name("client")}
 	server = &End{Path: p, member: p.backends[0], socket: p.name("server")}
 	client.other, server.other = server, client
 	for _, e := range []*End{client, server} {
-		e.Local = netip.AddrPortFrom(e.member.addrs[p.family], port)
-		e.must(ctx, wire.SocketOp{Do: wire.DoListen, Many: true, Local: e.Local, Timers: o.timers()})
+		e.listenAnywhere(ctx, o)
 	}
 	dial := func(e *End) func() {
 		return func() {

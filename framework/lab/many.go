@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -20,15 +19,11 @@ type Hub struct {
 	socket *End // the shared one
 }
 
-// firstHub is the port at which the hub of the first path listens.
-const firstHub = 32000
-
 // Gather lets so many clients begin associations with a one-to-many socket of the server's
 // pod, at a port of its own.
 func (p *Path) Gather(ctx context.Context, o Sockets, clients int) *Hub {
 	h := &Hub{socket: &End{Path: p, member: p.backends[0], socket: p.name("hub")}}
-	h.socket.Local = netip.AddrPortFrom(h.socket.member.addrs[p.family], firstHub+uint16(p.number))
-	h.socket.must(ctx, wire.SocketOp{Do: wire.DoListen, Many: true, Local: h.socket.Local, Timers: o.timers(), Options: o.Server})
+	h.socket.listenAnywhere(ctx, o)
 	for range clients {
 		c, r := p.dial(ctx, o, h.socket.Local)
 		if r.Errno != "" || r.Late {
