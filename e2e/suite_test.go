@@ -236,6 +236,9 @@ func (s *suite) prepare(ctx context.Context, folder string) error {
 	}
 	done := s.timed("agents on every node")
 	s.eyes = observer.New(ctx, s.cluster, id, s.config.ParallelProcess, s.image)
+	if kept != nil {
+		s.eyes.Adopt(kept.Namespaces)
+	}
 	s.access.Through(s.eyes.Run)
 	loading := s.modules.begin(ctx, s, id)
 	o := lab.Options{

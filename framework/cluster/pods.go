@@ -72,6 +72,28 @@ func (c *Cluster) RunPod(ctx context.Context, namespace string, pod *corev1.Pod,
 	return last, nil
 }
 
+// ReadyPod is the name of a pod in a namespace that is ready on a node with an image, "" where
+// there is none.
+func (c *Cluster) ReadyPod(ctx context.Context, namespace, node, image string) (string, error) {
+	list, err := c.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node})
+	if err != nil {
+		return "", fmt.Errorf("pods of namespace %s on node %s: %w", namespace, node, err)
+	}
+	for _, p := range list.Items {
+		if p.Spec.NodeName == node && p.DeletionTimestamp == nil && p.Spec.Containers[0].Image == image && Ready(p) {
+			return p.Name, nil
+		}
+	}
+	return "", nil
+}
+
+// Ready says whether a pod says that it is.
+func Ready(p corev1.Pod) bool {
+	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
+
 // AwaitPodOn waits until a namespace has a pod on a node that is as it should be. The
 // error says what was seen last.
 func (c *Cluster) AwaitPodOn(ctx context.Context, namespace, node string, is func(*corev1.Pod) bool) (*corev1.Pod, error) {

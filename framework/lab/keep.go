@@ -41,7 +41,11 @@ func (r *Run) Leave(ctx context.Context, term time.Duration) (agents int, err er
 	if err != nil {
 		return 0, err
 	}
-	kept := r.Namespaces()
+	fleets := r.Namespaces()
+	kept := fleets
+	if r.Eyes != nil {
+		kept = append(r.Eyes.Namespaces(), fleets...)
+	}
 	for _, ns := range all {
 		if !slices.Contains(kept, ns) {
 			if err := r.Cluster.Drop(ctx, ns); err != nil {
@@ -50,8 +54,9 @@ func (r *Run) Leave(ctx context.Context, term time.Duration) (agents int, err er
 		}
 	}
 	stay := map[string]bool{}
-	r.fleet.all(func(m *member) bool { stay[m.pod] = true; return true })
-	for _, ns := range kept {
+	r.fleet.all(func(m *member) bool { stay[m.pod] = !m.outside(); return true })
+	delete(stay, "") // the one outside is no pod
+	for _, ns := range fleets {
 		if err := r.dropPods(ctx, ns, func(p corev1.Pod) bool { return !stay[p.Name] }); err != nil {
 			return 0, err
 		}
@@ -86,7 +91,10 @@ func (r *Run) takeOver(ctx context.Context) error {
 		return nil
 	}
 	for _, ns := range r.Kept.Namespaces {
-		name := ns.Labels["ns"]
+		name, fleet := ns.Labels["ns"]
+		if !fleet {
+			continue // the observers'
+		}
 		if !strings.HasPrefix(ns.Name, r.realName(name)) {
 			return fmt.Errorf("run %s has left namespace %s, which this one would not have made", r.ID, ns.Name)
 		}
@@ -128,10 +136,7 @@ func (f *fleet) adopt(ctx context.Context, name, real string) error {
 
 // fit says whether a pod is an agent as this run would make it, on a node that it judges.
 func (f *fleet) fit(p corev1.Pod) bool {
-	ready := slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
-	return ready && p.DeletionTimestamp == nil && len(p.Spec.Containers) == 1 && p.Spec.Containers[0].Image == f.run.Image &&
+	return cluster.Ready(p) && p.DeletionTimestamp == nil && len(p.Spec.Containers) == 1 && p.Spec.Containers[0].Image == f.run.Image &&
 		p.Labels[cluster.RunLabel] == f.run.ID && !worded(p.Labels) && f.run.place(p.Spec.NodeName) != nowhere
 }
 

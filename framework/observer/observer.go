@@ -10,6 +10,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +42,7 @@ type Observers struct {
 	nodes map[string]*place
 
 	stop context.CancelFunc
+	pods *pods
 }
 
 // place is a node. Its mutex is held while its pod is made.
@@ -55,7 +58,30 @@ type place struct {
 func New(ctx context.Context, c *cluster.Cluster, run string, process int, image string) *Observers {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p := &pods{cluster: c, run: run, image: image, name: fmt.Sprintf("sctp-%s-%d-node", run, process), life: life}
-	return &Observers{start: p.start, nodes: map[string]*place{}, stop: stop}
+	return &Observers{start: p.start, nodes: map[string]*place{}, stop: stop, pods: p}
+}
+
+// Adopt takes over the pods of an earlier run that has left them, where its namespaces have
+// some. Call it before anything is asked.
+func (o *Observers) Adopt(namespaces []corev1.Namespace) {
+	for _, ns := range namespaces {
+		if o.pods != nil && strings.HasPrefix(ns.Name, o.pods.name) {
+			o.pods.settle(ns.Name)
+		}
+	}
+}
+
+// Namespaces lists the real name of the pods' namespace, or nothing while it was not made.
+func (o *Observers) Namespaces() []string {
+	if o.pods == nil {
+		return nil
+	}
+	o.pods.mu.Lock()
+	defer o.pods.mu.Unlock()
+	if o.pods.namespace == "" {
+		return nil
+	}
+	return []string{o.pods.namespace}
 }
 
 // Close stops renewing the namespace's lease.
@@ -116,17 +142,31 @@ func (p *pods) start(ctx context.Context, node string) (runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	pod.Name = fmt.Sprintf("%s-%d", pod.Name, number)
+	container := pod.Spec.Containers[0].Name
+	if found, err := p.cluster.ReadyPod(ctx, namespace, node, p.image); err != nil || found != "" {
+		return p.in(namespace, found, container), err
+	}
+	pod.Name = fmt.Sprintf("%s-%d-%05x", pod.Name, number, rand.Uint32()&0xfffff) // an earlier run's may still be there
 	pod.Labels = map[string]string{cluster.RunLabel: p.run}
 	pod.Spec.Affinity = cluster.OnNode(node)
-	c := &pod.Spec.Containers[0]
-	c.Image = p.image
+	pod.Spec.Containers[0].Image = p.image
 	if _, err := p.cluster.RunPod(ctx, namespace, pod, startLimit); err != nil {
 		return nil, fmt.Errorf("observer of node %s: %w", node, err)
 	}
+	return p.in(namespace, pod.Name, container), nil
+}
+
+// in runs commands in a pod.
+func (p *pods) in(namespace, pod, container string) runner {
 	return func(ctx context.Context, command []string, stdin io.Reader, stdout, stderr io.Writer) error {
-		return p.cluster.Exec(ctx, namespace, pod.Name, c.Name, command, stdin, stdout, stderr)
-	}, nil
+		return p.cluster.Exec(ctx, namespace, pod, container, command, stdin, stdout, stderr)
+	}
+}
+
+// settle makes a namespace that of the pods.
+func (p *pods) settle(namespace string) {
+	p.namespace = namespace
+	go p.cluster.KeepAlive(p.life, func() []string { return []string{namespace} })
 }
 
 // place is the namespace, made by the first who asks, and a number for a pod in it.
@@ -141,7 +181,6 @@ func (p *pods) place(ctx context.Context) (namespace string, number int, err err
 	if err != nil {
 		return "", 0, err
 	}
-	p.namespace = ns.Name
-	go p.cluster.KeepAlive(p.life, func() []string { return []string{ns.Name} }) //nolint:contextcheck // the lease lives until Close
+	p.settle(ns.Name) // the lease lives until Close
 	return p.namespace, p.made, nil
 }
