@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -140,7 +141,7 @@ func (o *options) narrow(c *types.SuiteConfig) error {
 	case idList.MatchString(o.focus):
 		for _, id := range strings.Split(o.focus, ",") {
 			if !slices.Contains(spec.IDs(), id) {
-				return fmt.Errorf("--focus=%s: there is no spec %s; the IDs are %s", o.focus, id, strings.Join(spec.IDs(), " "))
+				return fmt.Errorf("--focus=%s: there is no spec %s; %s, see e2e/CATALOGUE.md", o.focus, id, closest(id))
 			}
 		}
 		filter := "Spec: containsAny {" + o.focus + "}"
@@ -155,6 +156,25 @@ func (o *options) narrow(c *types.SuiteConfig) error {
 	}
 	c.FocusStrings = append(c.FocusStrings, o.focus)
 	return nil
+}
+
+// closest says what IDs there are in the chapter of one that there is not.
+func closest(id string) string {
+	var first, last string
+	var chapters []string
+	for _, have := range spec.IDs() {
+		chapter := have[:3]
+		if !slices.Contains(chapters, chapter) {
+			chapters = append(chapters, chapter)
+		}
+		if chapter == id[:3] {
+			first, last = cmp.Or(first, have), have
+		}
+	}
+	if last == "" {
+		return "the chapters are " + strings.Join(chapters, ", ")
+	}
+	return fmt.Sprintf("this chapter has %s to %s", first, last)
 }
 
 // folder makes the folder for the results and points _artifacts/latest at it.
