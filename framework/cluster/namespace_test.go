@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -12,8 +13,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+	fcache "k8s.io/client-go/tools/cache/testing"
 )
 
 // left is a namespace of a run of this age.
@@ -92,4 +95,38 @@ func TestSilentFindsWhoDiedJustNow(t *testing.T) {
 			t.Errorf("silent are %v, %v", got, err)
 		}
 	})
+}
+
+func TestAwaitNone(t *testing.T) {
+	pod := func(name string) *corev1.Pod {
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: name, UID: types.UID(name)}}
+	}
+	source := fcache.NewFakeControllerSource()
+	if err := awaitNone(t.Context(), source, &corev1.Pod{}); err != nil {
+		t.Fatalf("nothing was there: %v", err)
+	}
+	source.Add(pod("a"))
+	source.Add(pod("b"))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- awaitNone(ctx, source, &corev1.Pod{}) }()
+	source.Delete(pod("a"))
+	select {
+	case err := <-done:
+		t.Fatalf("with a pod left it ended with %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	source.Modify(pod("b"))
+	source.Delete(pod("b"))
+	if err := <-done; err != nil {
+		t.Errorf("all are gone, and it ended with %v", err)
+	}
+
+	source.Add(pod("c"))
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if err := awaitNone(stopped, source, &corev1.Pod{}); err == nil {
+		t.Error("it did not wait for a pod")
+	}
 }
