@@ -35,11 +35,20 @@ func Load[T runtime.Object](file string) (T, error) {
 	return typed, nil
 }
 
-// Object decodes a file as whatever kind it says it is.
-func Object(file string) (runtime.Object, error) {
+// Raw is a file as it stands, for kinds that this program has no types of.
+func Raw(file string) ([]byte, error) {
 	raw, err := files.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	return raw, nil
+}
+
+// Object decodes a file as whatever kind it says it is.
+func Object(file string) (runtime.Object, error) {
+	raw, err := Raw(file)
+	if err != nil {
+		return nil, err
 	}
 	object, err := runtime.Decode(strict, raw)
 	if err != nil {

@@ -126,6 +126,17 @@ func Connect(ctx context.Context, timeout time.Duration) (*Cluster, error) {
 	return c, c.discover(ctx)
 }
 
+// Refresh reads the list of nodes anew, after something has rebooted them.
+func (c *Cluster) Refresh(ctx context.Context) error {
+	defer hush()()
+	fresh := &Cluster{Client: c.Client, Dynamic: c.Dynamic, Config: c.Config}
+	if err := fresh.discover(ctx); err != nil {
+		return err
+	}
+	c.Nodes, c.LeftOut = fresh.Nodes, fresh.LeftOut
+	return nil
+}
+
 func (c *Cluster) discover(ctx context.Context) error {
 	raw, err := c.Client.Discovery().RESTClient().Get().AbsPath("/version").DoRaw(ctx)
 	if err != nil {

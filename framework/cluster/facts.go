@@ -23,6 +23,10 @@ type Facts struct {
 	CNI         string // network plugin, by the name of its agents or of OpenShift's operator
 	ProxyMode   string // of kube-proxy, or who stands in for it
 	ImageDigest string // of the image that the agents run, "" if no node tells
+
+	// MachineConfigs says whether nodes are configured by OKD's Machine Config Operator, which
+	// they are not where the control plane is hosted elsewhere.
+	MachineConfigs bool
 }
 
 // factsLimit is the time that facts are worth.
@@ -40,7 +44,7 @@ func (c *Cluster) Facts(ctx context.Context, namespaces []string) Facts {
 	if raw, err := c.Client.Discovery().RESTClient().Get().AbsPath("/apis/config.openshift.io/v1/networks/cluster").DoRaw(ctx); err == nil {
 		network = networkType(raw)
 	}
-	f := Facts{CNI: plugin(sets, network)}
+	f := Facts{CNI: plugin(sets, network), MachineConfigs: c.machineConfigs(ctx)}
 	f.ProxyMode = serviceProxy(f.CNI, c.proxyConfigs(ctx), c.proxyCommands(ctx, sets))
 	for _, ns := range namespaces {
 		if pods, err := c.Client.CoreV1().Pods(ns).List(ctx, metav1.ListOptions{}); err == nil && f.ImageDigest == "" {
@@ -48,6 +52,33 @@ func (c *Cluster) Facts(ctx context.Context, namespaces []string) Facts {
 		}
 	}
 	return f
+}
+
+func (c *Cluster) machineConfigs(ctx context.Context) bool {
+	get := c.Client.Discovery().RESTClient().Get
+	pools, err := get().AbsPath("/apis/machineconfiguration.openshift.io/v1/machineconfigpools").DoRaw(ctx)
+	if err != nil {
+		return false
+	}
+	infra, err := get().AbsPath("/apis/config.openshift.io/v1/infrastructures/cluster").DoRaw(ctx)
+	return err == nil && hasPools(pools) && !hosted(infra)
+}
+
+func hasPools(raw []byte) bool {
+	var list struct {
+		Items []struct{} `json:"items"`
+	}
+	return json.Unmarshal(raw, &list) == nil && len(list.Items) > 0
+}
+
+// hosted reads OpenShift's Infrastructure object.
+func hosted(raw []byte) bool {
+	var i struct {
+		Status struct {
+			Topology string `json:"controlPlaneTopology"`
+		} `json:"status"`
+	}
+	return json.Unmarshal(raw, &i) == nil && i.Status.Topology == "External"
 }
 
 // proxyConfigs are the settings from which the mode can be read, by the name of their

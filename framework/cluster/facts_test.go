@@ -100,3 +100,24 @@ func TestImageDigest(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoConfiguresNodes(t *testing.T) {
+	for raw, want := range map[string]bool{
+		`{"items":[{"metadata":{"name":"worker"}}]}`: true,
+		`{"items":[]}`: false,
+		`<html>`:       false,
+	} {
+		if got := hasPools([]byte(raw)); got != want {
+			t.Errorf("%s has pools: %v", raw, got)
+		}
+	}
+	for raw, want := range map[string]bool{
+		`{"status":{"controlPlaneTopology":"External"}}`:        true,
+		`{"status":{"controlPlaneTopology":"HighlyAvailable"}}`: false,
+		`{}`: false,
+	} {
+		if got := hosted([]byte(raw)); got != want {
+			t.Errorf("%s is hosted: %v", raw, got)
+		}
+	}
+}

@@ -121,6 +121,23 @@ func lives(lease *coordinationv1.Lease) bool {
 	return lease.Spec.RenewTime != nil && time.Since(lease.Spec.RenewTime.Time) < term
 }
 
+// RunAlive says whether a run renews the lease of one of its namespaces.
+func (c *Cluster) RunAlive(ctx context.Context, run string) (bool, error) {
+	list, err := c.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: RunLabel + "=" + run})
+	if err != nil {
+		return false, fmt.Errorf("namespaces of run %s: %w", run, err)
+	}
+	for _, ns := range list.Items {
+		if ns.DeletionTimestamp != nil {
+			continue
+		}
+		if alive, err := c.alive(ctx, ns); alive || err != nil {
+			return alive, err
+		}
+	}
+	return false, nil
+}
+
 // SilentFor is how long Silent watches: twice as long as a living run takes to renew.
 const SilentFor = leaseTerm / 2
 

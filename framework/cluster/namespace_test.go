@@ -130,3 +130,24 @@ func TestAwaitNone(t *testing.T) {
 		t.Error("it did not wait for a pod")
 	}
 }
+
+// A run with several namespaces lives as long as one of its leases is renewed.
+func TestRunAlive(t *testing.T) {
+	const old = time.Hour
+	going := left("going", old)
+	going.DeletionTimestamp = &metav1.Time{Time: time.Now()}
+	going.Finalizers = []string{"kubernetes"}
+	dead := []runtime.Object{left("dead", old), lease("dead", old), going, lease("going", 0)}
+	for want, objects := range map[bool][]runtime.Object{
+		false: dead,
+		true:  append(slices.Clone(dead), left("alive", old), lease("alive", 0)),
+	} {
+		c := Cluster{Client: fake.NewClientset(objects...)}
+		if got, err := c.RunAlive(t.Context(), "1a2b3"); err != nil || got != want {
+			t.Errorf("alive %v, %v; want %v", got, err, want)
+		}
+		if got, err := c.RunAlive(t.Context(), "other"); err != nil || got {
+			t.Errorf("a run without namespaces is alive: %v, %v", got, err)
+		}
+	}
+}

@@ -94,6 +94,12 @@ func Ready(p corev1.Pod) bool {
 	})
 }
 
+// PodGone says whether a pod is deleted, or about to be.
+func (c *Cluster) PodGone(ctx context.Context, namespace, name string) bool {
+	pod, err := c.Client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	return apierrors.IsNotFound(err) || err == nil && pod.DeletionTimestamp != nil
+}
+
 // AwaitPodOn waits until a namespace has a pod on a node that is as it should be. The
 // error says what was seen last.
 func (c *Cluster) AwaitPodOn(ctx context.Context, namespace, node string, is func(*corev1.Pod) bool) (*corev1.Pod, error) {

@@ -8,6 +8,7 @@ package observer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -90,6 +91,25 @@ func (o *Observers) Close() { o.stop() }
 // Run runs a program of a node as root, in the node's file system, network and list of
 // processes. It is a cluster.Remote.
 func (o *Observers) Run(ctx context.Context, node string, command []string, stdout, stderr io.Writer) error {
+	err := o.once(ctx, node, command, stdout, stderr)
+	if errors.Is(err, errGone) {
+		o.forget(node)
+		err = o.once(ctx, node, command, stdout, stderr)
+	}
+	return err
+}
+
+// errGone says that a pod is no more: its node was drained, or somebody deleted it.
+var errGone = errors.New("the observer's pod is gone")
+
+// forget has a new pod made for a node.
+func (o *Observers) forget(node string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.nodes, node)
+}
+
+func (o *Observers) once(ctx context.Context, node string, command []string, stdout, stderr io.Writer) error {
 	run, err := o.on(ctx, node)
 	if err != nil {
 		return err
@@ -159,7 +179,11 @@ func (p *pods) start(ctx context.Context, node string) (runner, error) {
 // in runs commands in a pod.
 func (p *pods) in(namespace, pod, container string) runner {
 	return func(ctx context.Context, command []string, stdin io.Reader, stdout, stderr io.Writer) error {
-		return p.cluster.Exec(ctx, namespace, pod, container, command, stdin, stdout, stderr)
+		err := p.cluster.Exec(ctx, namespace, pod, container, command, stdin, stdout, stderr)
+		if _, ended := cluster.ExitStatus(err); err != nil && !ended && p.cluster.PodGone(ctx, namespace, pod) {
+			return errGone
+		}
+		return err
 	}
 }
 

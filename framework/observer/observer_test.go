@@ -73,6 +73,27 @@ func TestPodIsMadeOnce(t *testing.T) {
 	}
 }
 
+// A drain takes the pod away: the next command has another one made.
+func TestPodThatIsGoneIsMadeAgain(t *testing.T) {
+	made := 0
+	o := fake(nil)
+	o.start = func(context.Context, string) (runner, error) {
+		made++
+		first := made == 1
+		return func(_ context.Context, _ []string, _ io.Reader, stdout, _ io.Writer) error {
+			if first {
+				return errGone
+			}
+			_, _ = io.WriteString(stdout, "yes")
+			return nil
+		}, nil
+	}
+	var out strings.Builder
+	if err := o.Run(t.Context(), "a", []string{"true"}, &out, io.Discard); err != nil || out.String() != "yes" || made != 2 {
+		t.Errorf("output %q, %v; %d pods made", out.String(), err, made)
+	}
+}
+
 // capturing is an agent that says begin, waits for its input and then says end.
 func capturing(begin, end string, err error) runner {
 	return func(_ context.Context, _ []string, stdin io.Reader, stdout, stderr io.Writer) error {

@@ -1,0 +1,240 @@
+package machineconfig
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Proof is what a node shows of a roll-out: facts that stand, and what is wrong.
+type Proof struct {
+	Node  string
+	Facts []string
+	Wrong []string
+}
+
+// Prove looks at every node that the roll-out has reached: its boot, its files, and what
+// systemd-modules-load did at this boot. Whether the kernel has the module is also for an
+// ordinary pod to say, before anybody opens a socket there.
+func (p *Provider) Prove(ctx context.Context, r *Rollout) ([]Proof, error) {
+	nodes, err := p.api.Nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pools, err := p.api.Pools(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Proof
+	for _, n := range nodes {
+		home, _ := Primary(pools, n.Labels)
+		for _, pool := range r.Pools {
+			if pool != home {
+				continue
+			}
+			proof, err := p.prove(ctx, r, n)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, proof)
+		}
+	}
+	return out, nil
+}
+
+func (p *Provider) prove(ctx context.Context, r *Rollout, n Node) (Proof, error) {
+	proof := Proof{Node: n.Name}
+	before, known := r.Nodes[n.Name]
+	if known {
+		proof.say(rebooted(r.Disruption, before.BootID, n.BootID))
+	}
+	if p.Look == nil {
+		proof.Facts = append(proof.Facts, "nobody looked at its files: there is no access to nodes")
+		return proof, nil
+	}
+	for _, f := range []struct {
+		path string
+		good func([]byte) bool
+		want string
+	}{
+		{Blacklist, func(c []byte) bool { return !forbids(c) }, "forbid sctp no more"},
+		{AtBoot, loads, "have sctp loaded at boot"},
+	} {
+		text, err := p.Look(ctx, n.Name, "cat", f.path)
+		if err != nil {
+			return proof, err
+		}
+		proof.check(f.good([]byte(text)), "%s is to %s, and says %q", f.path, f.want, text)
+		mode, err := p.Look(ctx, n.Name, "stat", "--format=%a", f.path)
+		if err != nil {
+			return proof, err
+		}
+		proof.check(strings.TrimSpace(mode) == fmt.Sprintf("%o", Mode), "%s has mode %s, want %o", f.path, strings.TrimSpace(mode), Mode)
+	}
+	return proof, p.proveLoaded(ctx, n.Name, &proof)
+}
+
+// proveLoaded reads whether the kernel has the module, and who loaded it.
+func (p *Provider) proveLoaded(ctx context.Context, node string, proof *Proof) error {
+	kernel, err := p.Look(ctx, node, "cat", "/proc/modules", "/proc/net/protocols")
+	if err != nil {
+		return err
+	}
+	module, builtin := starting(kernel, "sctp "), starting(kernel, "SCTP") != ""
+	proof.check(strings.Contains(module, " Live ") || module == "" && builtin, "the kernel has no module sctp that is Live: /proc/modules says %q", module)
+	journal, err := p.maybe(p.Look(ctx, node, "journalctl", "--boot", "--no-pager", "--output=cat", "--unit=systemd-modules-load.service"))
+	if err != nil {
+		return err
+	}
+	said := about(journal)
+	proof.check(said != "", "systemd-modules-load says nothing of sctp in the journal of this boot")
+	if said != "" {
+		proof.Facts = append(proof.Facts, "systemd-modules-load: "+said)
+		// systemd has used both words.
+		proof.check(!strings.Contains(said, "blacklisted") && !strings.Contains(said, "deny-listed"), "systemd-modules-load obeys a blacklist: %s", said)
+	}
+	return nil
+}
+
+// about is the last line of systemd-modules-load's journal that is about sctp.
+func about(journal string) string {
+	said := ""
+	for line := range strings.Lines(journal) {
+		if strings.Contains(line, "'sctp'") {
+			said = strings.TrimSpace(line)
+		}
+	}
+	return said
+}
+
+// rebooted judges a node's boot ids by what was to happen.
+func rebooted(d Disruption, before, now string) (fact, wrong string) {
+	changed := before != now
+	switch {
+	case changed == d.Reboot && changed:
+		return "it was rebooted: boot " + now, ""
+	case changed == d.Reboot:
+		return "it was not rebooted, as its policy says", ""
+	case changed:
+		return "", "it was rebooted, although the node disruption policy needs no reboot"
+	}
+	return "", "it was not rebooted, although no node disruption policy spares it that"
+}
+
+// say adds what is a fact, or wrong.
+func (p *Proof) say(fact, wrong string) {
+	if fact != "" {
+		p.Facts = append(p.Facts, fact)
+	}
+	if wrong != "" {
+		p.Wrong = append(p.Wrong, wrong)
+	}
+}
+
+// check adds a sentence that is wrong where ok is false.
+func (p *Proof) check(ok bool, format string, args ...any) {
+	if !ok {
+		p.Wrong = append(p.Wrong, fmt.Sprintf(format, args...))
+	}
+}
+
+// boots are the boot ids of all nodes now.
+func (p *Provider) boots(ctx context.Context) (map[string]string, error) {
+	nodes, err := p.api.Nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, n := range nodes {
+		out[n.Name] = n.BootID
+	}
+	return out, nil
+}
+
+// unlike are sentences about what is not as it was before the roll-out. boots are the nodes'
+// boots before the MachineConfigs were deleted.
+func (p *Provider) unlike(ctx context.Context, r *Rollout, boots map[string]string) ([]string, error) {
+	pools, err := p.api.Pools(ctx)
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := p.api.Nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, pool := range pools {
+		if was := r.Rendered[pool.Name()]; was != "" && pool.Target() != was {
+			out = append(out, fmt.Sprintf("pool %s has %s, and had %s", pool.Name(), pool.Target(), was))
+		}
+	}
+	for _, n := range nodes {
+		was, known := r.Nodes[n.Name]
+		if !known {
+			continue
+		}
+		now, err := p.look(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, differences(n.Name, was, now, boots[n.Name] != n.BootID)...)
+	}
+	return out, nil
+}
+
+// differences between how a node was and is. A module stays loaded until the node boots.
+func differences(node string, was, now Evidence, booted bool) []string {
+	var out []string
+	for _, path := range sorted(was.Files) {
+		if was.Files[path] != now.Files[path] {
+			out = append(out, fmt.Sprintf("node %s: %s was %s and is %s", node, path, was.Files[path], now.Files[path]))
+		}
+	}
+	if was.Config != now.Config {
+		out = append(out, fmt.Sprintf("node %s has %s, and had %s", node, now.Config, was.Config))
+	}
+	if booted && now.Loaded && !was.Loaded {
+		out = append(out, fmt.Sprintf("node %s has SCTP after its reboot, and had none before", node))
+	}
+	return out
+}
+
+// Untouched are sentences about nodes outside of the pools that are not as they were, and how
+// many were looked at.
+func (p *Provider) Untouched(ctx context.Context, r *Rollout) (wrong []string, looked int, err error) {
+	nodes, err := p.api.Nodes(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	outside := map[string]bool{}
+	for _, name := range r.Outside {
+		outside[name] = true
+	}
+	for _, n := range nodes {
+		was, known := r.Nodes[n.Name]
+		if !known || !outside[n.Name] {
+			continue
+		}
+		now, err := p.look(ctx, n)
+		if err != nil {
+			return nil, looked, err
+		}
+		looked++
+		wrong = append(wrong, differences(n.Name, was, now, true)...)
+		if was.BootID != now.BootID {
+			wrong = append(wrong, fmt.Sprintf("node %s was rebooted", n.Name))
+		}
+	}
+	return wrong, looked, nil
+}
+
+// Over says whether the roll-out has been taken back.
+func (r *Rollout) Over() bool { return r.over }
+
+// Kept says under which conditions the module outlives the restoration, "" where it does not.
+func (r *Rollout) Kept() string {
+	if r.over && !r.Reboot {
+		return "the module stays loaded until the nodes' next boot: their policy restores files without one"
+	}
+	return ""
+}

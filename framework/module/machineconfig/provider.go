@@ -1,0 +1,289 @@
+package machineconfig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Options are what a person and a spec decide about a roll-out.
+type Options struct {
+	Run     string
+	Tested  []string // names of the nodes that are to have SCTP
+	Roles   []string // pools to enable instead of those that the tested nodes are in
+	PerNode time.Duration
+	Drain   time.Duration // how long a drain may take; 0 is as long as the budget is
+	Poll    time.Duration // between two looks at pools and nodes
+	Version string        // of Ignition, where it is not to be the documents' 3.2.0
+	// Say writes a line for the person who watches.
+	Say func(format string, args ...any)
+	// Look runs a command on a node; nil where there is no access to nodes.
+	Look Look
+}
+
+// Look runs a command on a node as root and returns what it wrote to stdout.
+type Look func(ctx context.Context, node string, command ...string) (string, error)
+
+// Provider rolls out and takes back.
+type Provider struct {
+	Options
+	api API
+	now func() time.Time
+}
+
+// New makes a provider for a cluster's API.
+func New(api API, o Options) *Provider { return &Provider{Options: o, api: api, now: time.Now} }
+
+// Rollout is what a run has enabled, and how the cluster was before.
+type Rollout struct {
+	Already string // who had enabled SCTP before; then nothing was done and nothing is to be restored
+	Adopted string // the killed run that began it, "" where it was this one
+	Configs []string
+	Pools   []string // that it has reached
+	Disruption
+	Record
+	Outside []string      // nodes that are in other pools
+	Took    time.Duration // of the roll-out alone
+	over    bool          // it has been taken back
+}
+
+// Enable brings SCTP to the nodes, or returns a Refusal or Absent and leaves the cluster as
+// it was. A roll-out that fails is withdrawn, which the error tells.
+func (p *Provider) Enable(ctx context.Context) (*Rollout, error) {
+	if err := p.mayBegin(ctx); err != nil {
+		return nil, err
+	}
+	if r, err := p.adopt(ctx); r != nil || err != nil {
+		return r, err
+	}
+	f, plan, err := p.inspect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if by := f.enabled(plan); by != "" {
+		return &Rollout{Already: by, Pools: plan.pools, Outside: plan.outside()}, nil
+	}
+	if err := f.obstacles(plan); err != nil {
+		return nil, err
+	}
+	r := &Rollout{Pools: plan.pools, Outside: plan.outside(), Disruption: f.policies.disruption(Blacklist, AtBoot)}
+	if r.Drain {
+		stuck, err := p.api.Stuck(ctx, plan.nodes())
+		if err != nil {
+			return nil, err
+		}
+		if len(stuck) > 0 {
+			return nil, refuse("%s: the roll-out would hang there", stuck[0])
+		}
+	}
+	if r.Record, err = p.record(ctx, f, plan); err != nil {
+		return nil, err
+	}
+	p.announce(r, plan)
+	if err := p.rollOut(ctx, r, plan.roles); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// announce says what is about to happen to whom.
+func (p *Provider) announce(r *Rollout, drawn plan) {
+	what := "the files are written, and no node is drained or rebooted"
+	switch {
+	case r.Reboot:
+		what = "each is drained and rebooted"
+	case r.Drain:
+		what = "each is drained"
+	}
+	p.Say("pools %s with nodes %s: %s; it may take %v", strings.Join(drawn.pools, ", "), strings.Join(drawn.nodes(), ", "), what, p.budget(r))
+}
+
+// mayBegin refuses a cluster whose nodes are not configured by MachineConfigs.
+func (p *Provider) mayBegin(ctx context.Context) error {
+	topology, err := p.api.Topology(ctx)
+	if err == nil && topology == "External" {
+		err = Absent{"the control plane of this cluster is hosted elsewhere (controlPlaneTopology External), where nodes are configured by a NodePool: pass --management-kubeconfig"}
+	}
+	return err
+}
+
+// inspect reads what the pre-flight needs, and draws the plan.
+func (p *Provider) inspect(ctx context.Context) (f facts, drawn plan, err error) {
+	if f.pools, err = p.api.Pools(ctx); err != nil {
+		return f, drawn, err
+	}
+	if f.nodes, err = p.api.Nodes(ctx); err != nil {
+		return f, drawn, err
+	}
+	if drawn, err = draw(f.pools, f.nodes, p.Tested, p.Roles); err != nil {
+		return f, drawn, err
+	}
+	if err = f.degraded(drawn); err != nil {
+		return f, drawn, err
+	}
+	if f.policies, err = p.api.Policies(ctx); err != nil {
+		return f, drawn, err
+	}
+	if f.progressing, err = p.api.Progressing(ctx); err != nil {
+		return f, drawn, err
+	}
+	if f.layered, err = p.api.Layered(ctx); err != nil {
+		return f, drawn, err
+	}
+	f.rendered = map[string]Config{}
+	for _, name := range drawn.pools {
+		target := f.pool(name).Target()
+		c, err := p.api.Config(ctx, target)
+		if err != nil {
+			return f, drawn, err
+		}
+		if c != nil {
+			f.rendered[target] = *c
+		}
+	}
+	return f, drawn, nil
+}
+
+// rollOut creates the MachineConfigs and waits until every node has them. What fails after
+// the first was created is withdrawn.
+func (p *Provider) rollOut(ctx context.Context, r *Rollout, roles []string) error {
+	begun := p.now()
+	for _, role := range roles {
+		name, err := p.create(ctx, r, role, len(roles) > 1)
+		if err != nil {
+			return p.failed(ctx, r, err)
+		}
+		r.Configs = append(r.Configs, name)
+		p.Say("MachineConfig %s created for pool %s", name, role)
+	}
+	if err := p.await(ctx, r, forth); err != nil {
+		return p.failed(ctx, r, err)
+	}
+	r.Took = p.now().Sub(begun)
+	return nil
+}
+
+// create makes one MachineConfig and returns its name: the documents', unless somebody has
+// one of that name, or several are needed.
+func (p *Provider) create(ctx context.Context, r *Rollout, role string, several bool) (string, error) {
+	name := documentName
+	if several {
+		name += "-" + role
+	}
+	taken, err := p.api.Config(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	if taken != nil {
+		name += "-" + p.Run
+	}
+	raw, err := compose(name, role, p.Run, p.Version, r.Record)
+	if err != nil {
+		return "", err
+	}
+	return name, p.api.Create(ctx, raw)
+}
+
+// failed withdraws what was begun and says so. A run that is interrupted waits for nobody:
+// the operator finishes by itself.
+func (p *Provider) failed(ctx context.Context, r *Rollout, why error) error {
+	if len(r.Configs) == 0 {
+		return why
+	}
+	names := strings.Join(r.Configs, ", ")
+	clean := context.WithoutCancel(ctx)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		if err := p.delete(clean, r); err != nil {
+			return errors.Join(why, err)
+		}
+		return fmt.Errorf("%w; MachineConfig %s is withdrawn, and the operator takes the nodes back", why, names)
+	}
+	p.Say("withdrawing MachineConfig %s: %s", names, oneLine(why.Error()))
+	if err := p.takeBack(clean, r); err != nil {
+		return fmt.Errorf("%w; MachineConfig %s is withdrawn, but %w", why, names, err)
+	}
+	return fmt.Errorf("%w; MachineConfig %s is withdrawn, and every node is back at what it had", why, names)
+}
+
+// Restore deletes the MachineConfigs, waits until every node is back, and returns what is not
+// as it was, a sentence each. Under a policy without a reboot the module stays until the next
+// boot, which is no fault.
+func (p *Provider) Restore(ctx context.Context, r *Rollout) ([]string, error) {
+	if r == nil || r.Already != "" || r.over {
+		return nil, nil
+	}
+	// Policies may be other ones than when it was enabled.
+	policies, err := p.api.Policies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.Disruption = policies.disruption(Blacklist, AtBoot)
+	boots, err := p.boots(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p.Say("MachineConfig %s is deleted", strings.Join(r.Configs, ", "))
+	if err := p.takeBack(ctx, r); err != nil {
+		return nil, err
+	}
+	return p.unlike(ctx, r, boots)
+}
+
+// takeBack deletes the MachineConfigs and waits for the pools.
+func (p *Provider) takeBack(ctx context.Context, r *Rollout) error {
+	if err := p.delete(ctx, r); err != nil {
+		return err
+	}
+	if err := p.await(ctx, r, back); err != nil {
+		return err
+	}
+	r.over = true
+	return nil
+}
+
+// deleteLimit is how long an API server may be away when a MachineConfig is to be deleted: it
+// may be that of the node which reboots.
+const deleteLimit = 5 * time.Minute
+
+// delete deletes the MachineConfigs, and does not give up at the first try.
+func (p *Provider) delete(ctx context.Context, r *Rollout) error {
+	ctx, cancel := context.WithTimeout(ctx, deleteLimit)
+	defer cancel()
+	tick := time.NewTicker(either(p.Poll, poll))
+	defer tick.Stop()
+	for {
+		var errs []error
+		for _, name := range r.Configs {
+			errs = append(errs, p.api.Delete(ctx, name))
+		}
+		err := errors.Join(errs...)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// Abandon deletes the MachineConfigs and waits for nothing: the operator takes the nodes back
+// by itself. It is for runs that are interrupted.
+func (p *Provider) Abandon(ctx context.Context, r *Rollout) error {
+	if r == nil || r.Already != "" || r.over {
+		return nil
+	}
+	return p.delete(ctx, r)
+}
+
+// Keep leaves the MachineConfigs on the cluster for good: they are no run's any more.
+func (p *Provider) Keep(ctx context.Context, r *Rollout) error {
+	var errs []error
+	for _, name := range r.Configs {
+		errs = append(errs, p.api.Own(ctx, name, ""))
+	}
+	return errors.Join(errs...)
+}
