@@ -6,11 +6,12 @@ ifeq ($(origin KUBECONFIG),command line)
 NAMED := $(abspath $(KUBECONFIG))
 endif
 
-NODES  ?= 2
-FAMILY ?= dual
-PROXY  ?= nftables
-OUT    ?= yes
-KEEP   ?= yes
+NODES   ?= 2
+FAMILY  ?= dual
+PROXY   ?= nftables
+OUT     ?= yes
+FLAVOUR ?= kubernetes
+KEEP    ?= yes
 
 # One way to compile for everything, so that the build cache holds everything once.
 export CGO_ENABLED = 0
@@ -28,10 +29,11 @@ help: ## print the targets
 	@echo "  KUBECONFIG=path IMAGE=ref   judge that cluster, with agents from that image; else the embedded one"
 	@echo "  FOCUS=POL-03,SVC-04         spec IDs, or a regular expression on their texts"
 	@echo "  LABELS='Chapter: containsAny policy'   a Ginkgo label filter"
-	@echo "  MODULE=never|present|daemonset|auto    how SCTP comes to the nodes (never on a named cluster)"
+	@echo "  MODULE=never|present|daemonset|machineconfig|auto   how SCTP comes to the nodes (never on a named cluster)"
 	@echo "  ARGS='--patience=2m'        more flags, see bin/e2e.test --help"
 	@echo "  NODES=2|3 FAMILY=dual|ipv4|ipv6 PROXY=nftables|iptables|ipvs KEEP=yes|no   the embedded cluster"
 	@echo "  OUT=yes|no                  with or without a machine outside of the embedded cluster"
+	@echo "  FLAVOUR=kubernetes|okd      plain nodes, or nodes that OKD's Machine Config Operator configures"
 
 e2e: ## run the suite: on the embedded cluster, or on KUBECONFIG=path
 ifdef NAMED
@@ -78,7 +80,7 @@ image: bin/sctp-agent bin/agent-image ## pack the agent's image: PUSH=registry/n
 
 testbed-up: bin/testbed ## start the embedded cluster, or find it running
 	@scripts/install-host-packages
-	@bin/testbed up --nodes=$(NODES) --family=$(FAMILY) --proxy=$(PROXY) --out=$(OUT)
+	@bin/testbed up --nodes=$(NODES) --family=$(FAMILY) --proxy=$(PROXY) --out=$(OUT) --flavour=$(FLAVOUR)
 
 testbed-down: bin/testbed ## remove the embedded cluster; the cache stays
 	@bin/testbed down
