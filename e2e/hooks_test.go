@@ -16,13 +16,13 @@ import (
 
 // chapter is Describe with what goes before and after every spec. (Outside of a container
 // these hooks would be lost: Ginkgo clones its containers for a preview, and only them.)
-func chapter(text string, body func()) bool {
-	return ginkgo.Describe(text, func() {
+func chapter(text string, body func(), decorators ...any) bool {
+	return ginkgo.Describe(text, append(decorators, func() {
 		ginkgo.BeforeEach(skipUnmet)
 		ginkgo.JustAfterEach(dumpFailed)
 		ginkgo.ReportAfterEach(tell)
 		body()
-	})
+	})...)
 }
 
 // skipUnmet takes out a spec whose needs the cluster does not meet, or whose effect was
@@ -133,6 +133,8 @@ func (s *suite) lacks(n spec.Need) string {
 		if len(s.cluster.WideKinds) == 0 {
 			return "the cluster serves neither ClusterNetworkPolicy nor AdminNetworkPolicy (policy.networking.k8s.io)"
 		}
+	case spec.ModuleOff, spec.MachineConfig, spec.RolledOut:
+		return s.lacksForModule(n)
 	case spec.NetworkPolicy:
 		// The API does not tell whether anybody enforces policies; the specs find out.
 	}
@@ -142,7 +144,7 @@ func (s *suite) lacks(n spec.Need) string {
 func (s *suite) environment() report.Environment {
 	e := report.Environment{
 		Kubernetes: s.cluster.Version, CNI: s.facts.CNI, ProxyMode: s.facts.ProxyMode,
-		Image: s.image, ImageDigest: s.facts.ImageDigest, Module: s.modules.how(), LeftOut: s.cluster.LeftOut,
+		Image: s.image, ImageDigest: s.facts.ImageDigest, Module: s.modules.how(s), LeftOut: s.cluster.LeftOut,
 	}
 	e.MTU = s.run.MTU()
 	for _, f := range s.run.Families() {

@@ -9,6 +9,7 @@ import (
 
 	"sctp.test/framework/cluster"
 	"sctp.test/framework/module"
+	"sctp.test/framework/module/machineconfig"
 	"sctp.test/framework/wire"
 )
 
@@ -18,6 +19,11 @@ type moduleState struct {
 	first map[string]wire.HostModule  // what root found, where root could look
 	seen  map[string]wire.ModuleReply // what pods found, before any socket
 	tried bool                        // whether the DaemonSet ran
+
+	provider *machineconfig.Provider
+	rollout  *machineconfig.Rollout // nil where no MachineConfig was asked for
+	proofs   []machineconfig.Proof  // of the nodes it has reached, before any socket
+	end      func()                 // of the lease
 }
 
 // found is how SCTP is on the nodes before the first spec, and who saw it.
@@ -138,9 +144,12 @@ func (k *moduleState) off(s *suite) []string {
 func (k *moduleState) wasOnEverywhere() bool { return k.on(&here) }
 
 // how says how SCTP came to the nodes.
-func (k *moduleState) how() string {
-	if k.tried {
+func (k *moduleState) how(s *suite) string {
+	switch {
+	case k.tried:
 		return "loaded by a privileged DaemonSet where it was missing"
+	case k.rollout != nil:
+		return k.howRolledOut(s)
 	}
 	return "as found"
 }

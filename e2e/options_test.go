@@ -39,6 +39,11 @@ type options struct {
 	rehearsal string
 	clean     bool
 	force     bool
+
+	keepModule bool
+	rollout    time.Duration
+	management string
+	nodePool   string
 }
 
 // The values of --enable-module.
@@ -47,14 +52,22 @@ const (
 	modulePresent   = "present"   // load nothing, and refuse to run where it is not there
 	moduleDaemonSet = "daemonset" // load it from a privileged pod on each node
 	moduleAuto      = "auto"      // present where it is, else daemonset
+
+	// By a MachineConfig, which drains and reboots nodes and is taken back at the end: only when
+	// it is named.
+	moduleMachineConfig = "machineconfig"
 )
 
-var modules = []string{moduleNever, modulePresent, moduleDaemonSet, moduleAuto}
+var modules = []string{moduleNever, modulePresent, moduleDaemonSet, moduleMachineConfig, moduleAuto}
 
 func (o *options) register(f *flag.FlagSet) {
 	f.StringVar(&o.image, "agent-image", "", "image of the agents, by digest if you can; all nodes must be able to pull it")
 	f.StringVar(&o.focus, "focus", "", "spec IDs, separated by commas, or a regular expression on specs' texts")
 	f.StringVar(&o.module, "enable-module", moduleNever, "how SCTP comes to nodes that lack it: "+strings.Join(modules, ", "))
+	f.BoolVar(&o.keepModule, "keep-module", false, "with --enable-module=machineconfig: leave the MachineConfig there at the end")
+	f.DurationVar(&o.rollout, "rollout-patience", 30*time.Minute, "how long a roll-out of MachineConfigs may take for each node, one after the other")
+	f.StringVar(&o.management, "management-kubeconfig", "", "kubeconfig of the cluster that hosts this one's control plane (HyperShift), where --enable-module=machineconfig asks by a dry run")
+	f.StringVar(&o.nodePool, "node-pool", "", "namespace/name of this cluster's NodePool there")
 	f.StringVar(&o.allow, "allow", "", "effects outside the suite's own namespaces that specs may have: node, cluster")
 	f.StringVar(&o.access, "node-access", "none", "root on nodes for diagnosis: none, pod (privileged pods of the suite), or exec: and a command with {node}, its words separated by spaces")
 	f.StringVar(&o.external, "external-agent", "", "command whose stdin and stdout are a session with an agent outside of the cluster (sctp-agent session), its words separated by spaces")
@@ -109,6 +122,15 @@ func (o *options) parse(args []string) error {
 	}
 	if o.keep < 0 || o.keep > 0 && o.keep < time.Minute {
 		return fmt.Errorf("--keep=%v: want a minute or more", o.keep)
+	}
+	if o.rollout <= 0 {
+		return fmt.Errorf("--rollout-patience=%v: want a time above 0", o.rollout)
+	}
+	if (o.management == "") != (o.nodePool == "") {
+		return errors.New("--management-kubeconfig and --node-pool go together")
+	}
+	if o.keep > 0 && o.module == moduleMachineConfig {
+		return errors.New("--keep does not go with --enable-module=machineconfig, which evicts the agents")
 	}
 	_, err := cluster.ParseAccess(o.access)
 	return err

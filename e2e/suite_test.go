@@ -234,12 +234,14 @@ func (s *suite) prepare(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
-	done := s.timed("agents on every node")
 	s.eyes = observer.New(ctx, s.cluster, id, s.config.ParallelProcess, s.image)
 	if kept != nil {
 		s.eyes.Adopt(kept.Namespaces)
 	}
 	s.access.Through(s.eyes.Run)
+	if err := s.modules.rollOut(ctx, s, id); err != nil {
+		return err
+	}
 	loading := s.modules.begin(ctx, s, id)
 	o := lab.Options{
 		ID: id, Image: s.image, Artifacts: folder, Patience: s.patience, Process: s.config.ParallelProcess, Seed: seed, Access: s.access, External: s.dialer(), Kept: kept,
@@ -247,6 +249,7 @@ func (s *suite) prepare(ctx context.Context, folder string) error {
 	if s.access != nil {
 		o.Eyes = s.eyes
 	}
+	done := s.timed("agents on every node")
 	s.run, err = lab.Start(ctx, s.cluster, o)
 	if err != nil {
 		if loading != nil {
@@ -302,6 +305,7 @@ func (s *suite) stop(ctx context.Context) error {
 	if s.run == nil {
 		return nil
 	}
+	restored := s.modules.restore(ctx, s)
 	s.eyes.Close()
 	interrupted := ctx.Err() != nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
@@ -316,10 +320,10 @@ func (s *suite) stop(ctx context.Context) error {
 	}
 	done := s.timed("removed everything")
 	if err := s.run.Stop(ctx); err != nil {
-		return fmt.Errorf("cleaning up: %w; `make clean-cluster` finishes it", err)
+		return errors.Join(restored, fmt.Errorf("cleaning up: %w; `make clean-cluster` finishes it", err))
 	}
 	done()
-	return nil
+	return restored
 }
 
 func (s *suite) cleanCluster(ctx context.Context) (int, error) {
@@ -328,6 +332,9 @@ func (s *suite) cleanCluster(ctx context.Context) (int, error) {
 	}
 	s.out = os.Stdout
 	namespaces, err := s.dead(ctx)
+	if err == nil {
+		err = s.withdraw(ctx)
+	}
 	if err != nil {
 		return exitBadInput, err
 	}

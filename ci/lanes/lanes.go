@@ -26,6 +26,7 @@ type Lane struct {
 	Reason  string `json:"reason"` // one sentence: why these, and why there
 	Labels  string `json:"labels"` // a Ginkgo label filter
 	Bed     Bed    `json:"bed"`
+	Module  string `json:"module"`  // MODULE, where it is not what the bed has by default
 	Minutes int    `json:"minutes"` // budget, the start of the bed included
 }
 
@@ -34,6 +35,8 @@ type Bed struct {
 	Nodes  int    `json:"nodes"`
 	Family string `json:"family"`
 	Proxy  string `json:"proxy"`
+	// Flavour is okd, or empty for plain nodes.
+	Flavour string `json:"flavour"`
 }
 
 // Spec is what a lane must know of a spec.
@@ -83,6 +86,10 @@ func (l Lane) validate() error {
 		return fmt.Errorf("family: want dual, ipv4 or ipv6, not %q", l.Bed.Family)
 	case !slices.Contains([]string{"nftables", "iptables", "ipvs"}, l.Bed.Proxy):
 		return fmt.Errorf("proxy: want nftables, iptables or ipvs, not %q", l.Bed.Proxy)
+	case l.Bed.Flavour != "" && l.Bed.Flavour != "okd":
+		return fmt.Errorf("flavour: want okd or none, not %q", l.Bed.Flavour)
+	case !slices.Contains([]string{"", "never", "present", "daemonset", "machineconfig"}, l.Module):
+		return fmt.Errorf("module: want never, present, daemonset or machineconfig, not %q", l.Module)
 	}
 	if _, err := types.ParseLabelFilter(l.Labels); err != nil {
 		return fmt.Errorf("labels: %w", err)
@@ -94,8 +101,20 @@ func (l Lane) validate() error {
 const header = `# %s
 # Made from ci/lanes/lanes.yaml and the specs by make generate; do not edit.
 # Budget: %d minutes. To run it:
-#   make e2e NODES=%d FAMILY=%s PROXY=%s LABELS='%s'
+#   make e2e NODES=%d FAMILY=%s PROXY=%s%s LABELS='%s'
 `
+
+// others are the variables that only some lanes need.
+func (l Lane) others() string {
+	out := ""
+	if l.Bed.Flavour != "" {
+		out += " FLAVOUR=" + l.Bed.Flavour
+	}
+	if l.Module != "" {
+		out += " MODULE=" + l.Module
+	}
+	return out
+}
 
 // List is the list of the specs that the lane selects, as a text file.
 func (l Lane) List(specs []Spec) (string, error) {
@@ -113,7 +132,7 @@ func (l Lane) List(specs []Spec) (string, error) {
 		return "", fmt.Errorf("lane %s: no spec matches %s", l.Name, l.Labels)
 	}
 	slices.Sort(lines)
-	head := fmt.Sprintf(header, l.Reason, l.Minutes, l.Bed.Nodes, l.Bed.Family, l.Bed.Proxy, l.Labels)
+	head := fmt.Sprintf(header, l.Reason, l.Minutes, l.Bed.Nodes, l.Bed.Family, l.Bed.Proxy, l.others(), l.Labels)
 	return head + strings.Join(lines, ""), nil
 }
 

@@ -16,7 +16,8 @@ lanes:
 - name: no-dual
   reason: One family.
   labels: '!(Needs: containsAny dual-stack)'
-  bed: {nodes: 3, family: ipv6, proxy: ipvs}
+  bed: {nodes: 3, family: ipv6, proxy: ipvs, flavour: okd}
+  module: never
   minutes: 6
 `
 
@@ -47,7 +48,7 @@ SVC-02 translate
 		"no-dual.specs": `# One family.
 # Made from ci/lanes/lanes.yaml and the specs by make generate; do not edit.
 # Budget: 6 minutes. To run it:
-#   make e2e NODES=3 FAMILY=ipv6 PROXY=ipvs LABELS='!(Needs: containsAny dual-stack)'
+#   make e2e NODES=3 FAMILY=ipv6 PROXY=ipvs FLAVOUR=okd MODULE=never LABELS='!(Needs: containsAny dual-stack)'
 SVC-02 translate
 SVC-10 wait
 `,
@@ -85,6 +86,8 @@ func TestParseRefuses(t *testing.T) {
 		{"nodes: 3", "nodes: 1", `lane "no-dual": nodes: want 2 or 3, not 1`},
 		{"family: ipv6", "family: ipv5", `lane "no-dual": family: want dual, ipv4 or ipv6, not "ipv5"`},
 		{"proxy: ipvs", "proxy: ebpf", `lane "no-dual": proxy: want nftables, iptables or ipvs, not "ebpf"`},
+		{"flavour: okd", "flavour: k3s", `lane "no-dual": flavour: want okd or none, not "k3s"`},
+		{"module: never", "module: auto", `lane "no-dual": module: want never, present, daemonset or machineconfig, not "auto"`},
 		{"  minutes: 5\n", "", `lane "quick": minutes: want at least 1, not 0`},
 		{"  minutes: 5\n", "  hours: 5\n", `unknown field "hours"`},
 	} {
@@ -101,7 +104,7 @@ func TestAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"ci", "long", "iptables", "ipvs", "ipv4", "ipv6"} {
+	for _, name := range []string{"ci", "long", "iptables", "ipvs", "ipv4", "ipv6", "okd", "okd-quick"} {
 		if !slices.ContainsFunc(lanes, func(l Lane) bool { return l.Name == name }) {
 			t.Errorf("there is no lane %s", name)
 		}

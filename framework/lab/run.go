@@ -149,19 +149,23 @@ func (r *Run) MTU() int {
 	return least
 }
 
+// surveyor is what an agent is called while it is asked by Survey.
+const surveyor = "y/surveyor"
+
 // Survey asks an agent on each node what the kernel says of SCTP; with open it also
-// tries to open sockets, which may load the module. Nodes that could not be asked are in
-// the error.
+// tries to open sockets, which may load the module. Where a node was rebooted or drained
+// since, another agent is hired there. Nodes that could not be asked are in the error.
 func (r *Run) Survey(ctx context.Context, open bool) (map[string]wire.ModuleReply, error) {
 	out := map[string]wire.ModuleReply{}
 	var errs []error
 	for _, n := range r.Cluster.Nodes {
-		m := r.fleet.anyWho(func(m *member) bool { return m.node == n.Name && !m.outside() })
-		if m == nil {
-			errs = append(errs, fmt.Errorf("node %s has no agent", n.Name))
+		m, err := r.fleet.take(ctx, seat{"y", n.Name}, surveyor)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("an agent on node %s: %w", n.Name, err))
 			continue
 		}
 		reply, err := m.ask(ctx, wire.Request{Module: &wire.Module{Open: open}})
+		m.word = ""
 		if err != nil {
 			errs = append(errs, fmt.Errorf("node %s: %w", n.Name, err))
 			continue

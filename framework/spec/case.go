@@ -51,6 +51,9 @@ const (
 	HostNetwork   Need = "host-network"           // agents on their nodes' network, which go with --node-access
 	ModuleAbsent  Need = "module-absent"          // a node where SCTP was off when the run began
 	ModuleLoading Need = "module-loading"         // --enable-module that is not never
+	ModuleOff     Need = "module-off"             // no node has SCTP when the spec begins
+	MachineConfig Need = "machine-config"         // nodes that OKD's Machine Config Operator configures
+	RolledOut     Need = "rolled-out"             // a MachineConfig that this run has rolled out
 )
 
 // Effect says what a spec changes outside its own namespaces. Node and Cluster run
@@ -86,7 +89,7 @@ var chapters = map[string]string{
 
 var (
 	levels  = []Level{Core, Extended, Informational, SelfCheck}
-	needs   = Needs{TwoNodes, NetworkPolicy, ClusterPolicy, DualStack, NodeAccess, Outside, HostNetwork, ModuleAbsent, ModuleLoading}
+	needs   = Needs{TwoNodes, NetworkPolicy, ClusterPolicy, DualStack, NodeAccess, Outside, HostNetwork, ModuleAbsent, ModuleLoading, ModuleOff, MachineConfig, RolledOut}
 	effects = []Effect{Namespace, Node, Cluster}
 	paces   = []Pace{Fast, Slow}
 

@@ -1,0 +1,172 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+
+	"sctp.test/framework/module/machineconfig"
+)
+
+// refusal is a cluster on which nothing may be rolled out, and what is to be said of it.
+type refusal struct {
+	name    string
+	arrange func(ctx SpecContext) (undo func(context.Context) error, why string)
+	options func(o *machineconfig.Options)
+	says    string // in the first line
+}
+
+// refusals are those of MOD-10. The first ones begin nothing; the last two begin a roll-out,
+// which is withdrawn.
+func refusals() []refusal {
+	return []refusal{
+		{name: "a role that no pool selects", options: rolesOf("sctp-nobody"), says: "no MachineConfigPool selects MachineConfigs of role sctp-nobody"},
+		{name: "a pool without nodes", arrange: anEmptyPool, options: rolesOf("sctp-empty"), says: "has no nodes"},
+		{name: "a paused pool", arrange: paused, says: "is paused"},
+		{name: "a PodDisruptionBudget that lets no pod go", arrange: heldPods, says: "lets no pod go"},
+		{name: "a file that somebody has edited", arrange: editedFile, says: "is degraded: "},
+		{name: "a configuration that cannot be rendered", options: func(o *machineconfig.Options) { o.Version = "9.9.9" }, says: "cannot be rendered: "},
+		{name: "a drain that a PodDisruptionBudget holds", arrange: drainPolicy, options: holdWhenCreated, says: "lets no pod go"},
+	}
+}
+
+func rolesOf(pool string) func(*machineconfig.Options) {
+	return func(o *machineconfig.Options) { o.Roles = []string{pool} }
+}
+
+// judge arranges the cluster, asks, and says what is not as claimed.
+func (r refusal) judge(ctx SpecContext) string {
+	undo := func(context.Context) error { return nil }
+	if r.arrange != nil {
+		var why string
+		if undo, why = r.arrange(ctx); why != "" {
+			return why
+		}
+	}
+	before := inventory(ctx)
+	var options []func(*machineconfig.Options)
+	if r.options != nil {
+		options = append(options, r.options)
+	}
+	p := here.machineConfigs(here.run.ID, options...)
+	rollout, err := p.Enable(ctx)
+	problem := ""
+	switch {
+	case err == nil:
+		_, _ = p.Restore(ctx, rollout)
+		problem = "it was not refused"
+	case !strings.Contains(err.Error(), r.says) || strings.Contains(err.Error(), "\n"):
+		problem = "the reason was " + err.Error()
+	default:
+		GinkgoWriter.Printf("%s: %v\n", r.name, err)
+		problem = before.differs(inventory(ctx))
+	}
+	if err := undo(ctx); err != nil {
+		return strings.TrimSpace(problem + " and it could not be undone: " + err.Error())
+	}
+	return problem
+}
+
+// anEmptyPool makes a pool that no node is in.
+func anEmptyPool(ctx SpecContext) (func(context.Context) error, string) {
+	if err := createPool(ctx, "sctp-empty"); err != nil {
+		return nil, err.Error()
+	}
+	return func(ctx context.Context) error { return deletePool(ctx, "sctp-empty") }, ""
+}
+
+// paused pauses the pool of the first node.
+func paused(ctx SpecContext) (func(context.Context) error, string) {
+	pool, err := poolOf(ctx, here.cluster.Nodes[0].Name)
+	if err == nil {
+		err = patchPool(ctx, pool, `{"spec":{"paused":true}}`)
+	}
+	if err != nil {
+		return nil, err.Error()
+	}
+	return func(ctx context.Context) error { return patchPool(ctx, pool, `{"spec":{"paused":false}}`) }, ""
+}
+
+// editedFile enables SCTP without a reboot and edits one of its files on a node by hand, which
+// the operator's daemon takes for a reason to give up until the file is as it should be.
+func editedFile(ctx SpecContext) (func(context.Context) error, string) {
+	node := here.cluster.Nodes[0].Name
+	unpolicy, err := setPolicy(ctx, loadPolicy)
+	if err != nil {
+		return nil, joined(err, unpolicy(ctx)).Error()
+	}
+	p := here.machineConfigs(here.run.ID)
+	r, err := p.Enable(ctx)
+	undo := func(ctx context.Context) error {
+		_, err := p.Restore(ctx, r)
+		return joined(err, unpolicy(ctx))
+	}
+	if err == nil {
+		_, err = here.access.Run(ctx, node, "truncate", "--size=+1", machineconfig.AtBoot)
+	}
+	if err == nil {
+		err = await(ctx, 5*time.Minute, "the pool to be degraded", func(ctx context.Context) (bool, error) { return degraded(ctx, node) })
+	}
+	if err != nil {
+		return nil, joined(err, undo(ctx)).Error()
+	}
+	return func(ctx context.Context) error {
+		_, err := here.access.Run(ctx, node, "truncate", "--size=-1", machineconfig.AtBoot)
+		if err == nil {
+			err = await(ctx, 10*time.Minute, "the pool to be at rest again", func(ctx context.Context) (bool, error) {
+				still, err := degraded(ctx, node)
+				return !still, err
+			})
+		}
+		return joined(err, undo(ctx))
+	}, ""
+}
+
+// heldPods puts a budget on the run's own agents that lets none of them go.
+func heldPods(ctx SpecContext) (func(context.Context) error, string) {
+	_, err := here.run.Survey(ctx, false) // by then every node has an agent
+	if err == nil {
+		err = hold(ctx)
+	}
+	if err != nil {
+		return nil, joined(err, release(ctx)).Error()
+	}
+	return release, ""
+}
+
+// drainPolicy has nodes drained and not rebooted, which takes less time.
+func drainPolicy(ctx SpecContext) (func(context.Context) error, string) {
+	undo, err := setPolicy(ctx, drainOnly)
+	if err == nil {
+		_, err = here.run.Survey(ctx, false)
+	}
+	if err != nil {
+		return nil, joined(err, undo(ctx)).Error()
+	}
+	return func(ctx context.Context) error { return joined(release(ctx), undo(ctx)) }, ""
+}
+
+// holdWhenCreated puts the budget there once the pre-flight is over, and takes it off when the
+// provider gives up: a node whose drain has begun must end it before it can go back.
+func holdWhenCreated(o *machineconfig.Options) {
+	o.Drain = 20 * time.Second
+	say := o.Say
+	o.Say = func(format string, args ...any) {
+		say(format, args...)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		var err error
+		switch {
+		case strings.Contains(format, "created for pool"):
+			err = hold(ctx)
+		case strings.HasPrefix(format, "withdrawing"):
+			err = release(ctx)
+		}
+		if err != nil {
+			say("%s", fmt.Sprintf("budget of the spec: %v", err))
+		}
+	}
+}

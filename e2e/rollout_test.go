@@ -1,0 +1,224 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+	psa "k8s.io/pod-security-admission/api"
+
+	"sctp.test/framework/cluster"
+	"sctp.test/framework/module/machineconfig"
+	"sctp.test/framework/spec"
+)
+
+// machineConfigs makes a provider for this run, or for another run of the same specs.
+func (s *suite) machineConfigs(run string, change ...func(*machineconfig.Options)) *machineconfig.Provider {
+	o := machineconfig.Options{Run: run, PerNode: s.rollout, Say: s.say}
+	for _, n := range s.cluster.Nodes {
+		o.Tested = append(o.Tested, n.Name)
+	}
+	if s.access != nil {
+		o.Look = s.access.Run
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	return machineconfig.New(machineconfig.Live(s.cluster), o)
+}
+
+// rollOut brings SCTP to the nodes by a MachineConfig, before any pod of the run is there to
+// be drained and before any socket. It does nothing unless --enable-module says so by name.
+func (k *moduleState) rollOut(ctx context.Context, s *suite, run string) error {
+	if s.module != moduleMachineConfig {
+		return nil
+	}
+	if s.management != "" {
+		return s.askManagement(ctx, run)
+	}
+	var err error
+	if k.first, err = look(ctx, s); err != nil {
+		return err
+	}
+	if err := k.hold(ctx, s, run); err != nil {
+		return errors.Join(err, k.giveUp(context.WithoutCancel(ctx), s, run))
+	}
+	k.provider = s.machineConfigs(run)
+	done := s.timed("SCTP enabled by a MachineConfig")
+	r, err := k.provider.Enable(ctx)
+	if err == nil {
+		k.rollout = r
+		k.proofs, err = k.provider.Prove(ctx, r)
+	}
+	if err == nil {
+		err = s.again(ctx)
+	}
+	if err != nil {
+		err = fmt.Errorf("--enable-module=machineconfig: %w", err)
+		return errors.Join(err, k.giveUp(context.WithoutCancel(ctx), s, run))
+	}
+	if r.Already != "" {
+		s.say("SCTP is enabled already, by %s", r.Already)
+		return nil
+	}
+	done()
+	return nil
+}
+
+// again reads the nodes anew: they have other boots, and none may be missing.
+func (s *suite) again(ctx context.Context) error {
+	was := len(s.cluster.Nodes)
+	if err := s.cluster.Refresh(ctx); err != nil {
+		return err
+	}
+	if now := len(s.cluster.Nodes); now != was {
+		return fmt.Errorf("%d of %d nodes are fit for agents after the roll-out (%s)", now, was, strings.Join(s.cluster.LeftOut, "; "))
+	}
+	return nil
+}
+
+// hold makes a namespace whose lease says that the run is alive while its MachineConfig is
+// on the cluster.
+func (k *moduleState) hold(ctx context.Context, s *suite, run string) error {
+	ns, err := s.cluster.CreateNamespace(ctx, run, "sctp-"+run+"-rollout", psa.LevelRestricted, nil)
+	if ns != nil {
+		life, end := context.WithCancel(context.WithoutCancel(ctx))
+		k.end = end
+		go s.cluster.KeepAlive(life, func() []string { return []string{ns.Name} }) // until the run ends
+	}
+	return err
+}
+
+// giveUp removes what a roll-out that did not succeed has left: the provider has withdrawn its
+// MachineConfigs, unless the proof is what failed.
+func (k *moduleState) giveUp(ctx context.Context, s *suite, run string) error {
+	var err error
+	if k.provider != nil {
+		_, err = k.provider.Restore(ctx, k.rollout)
+	}
+	if k.end != nil {
+		k.end()
+	}
+	return errors.Join(err, s.cluster.DeleteRun(ctx, run, 2*time.Minute))
+}
+
+// askManagement asks the management cluster of a hosted control plane whether it would take
+// the configuration. More it does not do: nodes would be replaced by others.
+func (s *suite) askManagement(ctx context.Context, run string) error {
+	config, err := clientcmd.BuildConfigFromFlags("", s.management)
+	if err != nil {
+		return fmt.Errorf("--management-kubeconfig=%s: %w", s.management, err)
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("--management-kubeconfig=%s: %w", s.management, err)
+	}
+	would, err := machineconfig.DryRunNodePool(ctx, client.Discovery().RESTClient(), s.nodePool, run)
+	if err != nil {
+		return fmt.Errorf("--enable-module=machineconfig: %w", err)
+	}
+	return fmt.Errorf("--enable-module=machineconfig: %s (dry run): apply it by hand and judge the nodes with --enable-module=present", would)
+}
+
+// restore takes the MachineConfig back unless a spec has done so, or the person wants it kept.
+// A run that is interrupted waits for nobody.
+func (k *moduleState) restore(ctx context.Context, s *suite) error {
+	if k.end != nil {
+		defer k.end()
+	}
+	switch {
+	case k.rollout == nil || k.rollout.Already != "" || k.rollout.Over():
+		return nil
+	case s.keepModule:
+		s.say("MachineConfig %s stays", strings.Join(k.rollout.Configs, ", "))
+		return k.provider.Keep(context.WithoutCancel(ctx), k.rollout)
+	case ctx.Err() != nil:
+		return k.provider.Abandon(context.WithoutCancel(ctx), k.rollout)
+	}
+	done := s.timed("nodes as they were before the MachineConfig")
+	wrong, err := k.provider.Restore(ctx, k.rollout)
+	if err != nil {
+		return fmt.Errorf("taking the MachineConfig back: %w", err)
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("the cluster is not as it was before: %s", strings.Join(wrong, "; "))
+	}
+	done()
+	if kept := k.rollout.Kept(); kept != "" {
+		s.say("%s", kept)
+	}
+	return nil
+}
+
+// withdraw removes the MachineConfigs of dead runs for --clean.
+func (s *suite) withdraw(ctx context.Context) error {
+	p := s.machineConfigs("clean")
+	left, err := p.Left(ctx)
+	if err != nil || left == nil {
+		return err
+	}
+	s.say("removing MachineConfig %s of run %s", strings.Join(left.Configs, ", "), left.Adopted)
+	wrong, err := p.Restore(ctx, left)
+	if err == nil && len(wrong) > 0 {
+		err = fmt.Errorf("the cluster is not as it was before run %s: %s", left.Adopted, strings.Join(wrong, "; "))
+	}
+	return err
+}
+
+// howRolledOut is the report's sentence about the roll-out.
+func (k *moduleState) howRolledOut(s *suite) string {
+	r := k.rollout
+	if r.Already != "" {
+		return "as found: enabled by " + r.Already
+	}
+	text := fmt.Sprintf("by MachineConfig %s, rolled out to pool %s in %v", strings.Join(r.Configs, ", "), strings.Join(r.Pools, ", "), r.Took.Round(time.Second))
+	if r.Adopted != "" {
+		text += ", begun by run " + r.Adopted
+	}
+	if r.Reboot {
+		text += ", each node drained and rebooted"
+	}
+	if i := slices.IndexFunc(s.cluster.Nodes, func(n cluster.Node) bool { return !strings.Contains(n.OS, "CoreOS") }); i >= 0 {
+		text += fmt.Sprintf("; nodes are no CoreOS (%s), so ostree, SELinux and first-boot Ignition were not exercised", s.cluster.Nodes[i].OS)
+	}
+	return text
+}
+
+// lacksForModule says why the cluster does not have what a spec about the module needs.
+func (s *suite) lacksForModule(n spec.Need) string {
+	r := s.modules.rollout
+	switch {
+	case n == spec.RolledOut && (r == nil || r.Already != ""):
+		if r != nil {
+			return "SCTP was enabled before this run, by " + r.Already
+		}
+		return "it is about a MachineConfig that this run has rolled out: --enable-module=machineconfig"
+	case n == spec.MachineConfig && s.module != moduleMachineConfig && !s.facts.MachineConfigs:
+		return "nodes of this cluster are not configured by MachineConfigs, as OKD's are"
+	case n == spec.ModuleOff:
+		return s.someOn()
+	}
+	return ""
+}
+
+// someOn names a node that has SCTP now, "" if none does.
+func (s *suite) someOn() string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	now, err := s.run.Survey(ctx, false)
+	if err != nil {
+		return "" // the spec will find the same, and fail by it
+	}
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		if len(now[name].Protocols) > 0 {
+			return fmt.Sprintf("node %s has SCTP, and the claim is about nodes that have not", name)
+		}
+	}
+	return ""
+}
