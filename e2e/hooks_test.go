@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,9 +28,9 @@ func chapter(text string, body func(), decorators ...any) bool {
 
 // skipUnmet takes out a spec whose needs the cluster does not meet, or whose effect was
 // not allowed, and says why.
-func skipUnmet() {
+func skipUnmet(ctx ginkgo.SpecContext) {
 	c, _ := spec.Of(ginkgo.CurrentSpecReport().Labels())
-	if why := cmp.Or(here.unmet(c), unrehearsed(c)); why != "" {
+	if why := cmp.Or(here.unmet(ctx, c), unrehearsed(c)); why != "" {
 		ginkgo.Skip(why)
 	}
 }
@@ -86,12 +87,12 @@ var _ = ginkgo.ReportAfterSuite("results", func(r ginkgo.Report) {
 })
 
 // unmet says why a spec cannot be judged on this cluster, "" if it can.
-func (s *suite) unmet(c spec.Case) string {
+func (s *suite) unmet(ctx context.Context, c spec.Case) string {
 	if c.Effect != spec.Namespace && !slices.Contains(s.allowed(), c.Effect) {
 		return fmt.Sprintf("it changes more than its own namespaces: allow it with --allow=%s", c.Effect)
 	}
 	for _, n := range c.Needs {
-		if why := s.lacks(n); why != "" {
+		if why := cmp.Or(s.lacks(n), s.lacksForModule(ctx, n)); why != "" {
 			return why
 		}
 	}
@@ -134,7 +135,7 @@ func (s *suite) lacks(n spec.Need) string {
 			return "the cluster serves neither ClusterNetworkPolicy nor AdminNetworkPolicy (policy.networking.k8s.io)"
 		}
 	case spec.ModuleOff, spec.MachineConfig, spec.RolledOut:
-		return s.lacksForModule(n)
+		// See lacksForModule.
 	case spec.NetworkPolicy:
 		// The API does not tell whether anybody enforces policies; the specs find out.
 	}

@@ -115,8 +115,12 @@ var _ = chapter("The SCTP module, by MachineConfig", func() {
 			            svc/three-protocols:80/tcp
 			x/client@*  answered
 		`)
-		if on := here.someOn(); on != "" {
-			Fail("MOD-03: " + on + " now, though nobody has opened a socket")
+		on, err := here.someOn(ctx)
+		if err != nil {
+			conclude(reach.GroundBroken, "MOD-03: "+err.Error())
+		}
+		if on != "" {
+			Fail("MOD-03: node " + on + " has SCTP now, though nobody has opened a socket")
 		}
 	})
 

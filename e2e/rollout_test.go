@@ -191,34 +191,39 @@ func (k *moduleState) howRolledOut(s *suite) string {
 }
 
 // lacksForModule says why the cluster does not have what a spec about the module needs.
-func (s *suite) lacksForModule(n spec.Need) string {
+// What could not be asked keeps no spec from being run: it will find the same, and fail by it.
+func (s *suite) lacksForModule(ctx context.Context, n spec.Need) string {
 	r := s.modules.rollout
-	switch {
-	case n == spec.RolledOut && (r == nil || r.Already != ""):
-		if r != nil {
+	switch n {
+	case spec.RolledOut:
+		if r == nil {
+			return "it is about a MachineConfig that this run has rolled out: --enable-module=machineconfig"
+		}
+		if r.Already != "" {
 			return "SCTP was enabled before this run, by " + r.Already
 		}
-		return "it is about a MachineConfig that this run has rolled out: --enable-module=machineconfig"
-	case n == spec.MachineConfig && s.module != moduleMachineConfig && !s.facts.MachineConfigs:
-		return "nodes of this cluster are not configured by MachineConfigs, as OKD's are"
-	case n == spec.ModuleOff:
-		return s.someOn()
+	case spec.MachineConfig:
+		if !s.facts.MachineConfigs {
+			return "nodes of this cluster are not configured by MachineConfigs, as OKD's are"
+		}
+		if by, err := s.machineConfigs(s.run.ID).Enabled(ctx); err == nil && by != "" {
+			return "it rolls out a MachineConfig of its own, and SCTP is enabled already, by " + by
+		}
+	case spec.ModuleOff:
+		if on, err := s.someOn(ctx); err == nil && on != "" {
+			return fmt.Sprintf("node %s has SCTP, and the claim is about nodes that have not", on)
+		}
 	}
 	return ""
 }
 
-// someOn names a node that has SCTP now, "" if none does.
-func (s *suite) someOn() string {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
+// someOn names a node whose kernel has SCTP now, "" if none has.
+func (s *suite) someOn(ctx context.Context) (string, error) {
 	now, err := s.run.Survey(ctx, false)
-	if err != nil {
-		return "" // the spec will find the same, and fail by it
-	}
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		if len(now[name].Protocols) > 0 {
-			return fmt.Sprintf("node %s has SCTP, and the claim is about nodes that have not", name)
+			return name, nil
 		}
 	}
-	return ""
+	return "", err
 }

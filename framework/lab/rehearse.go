@@ -83,7 +83,7 @@ func consent(_ context.Context, stdin io.Reader, stdout io.Writer) error {
 		if err := heard.Decode(&r); err != nil {
 			return err
 		}
-		if err := say.Encode(wire.Reply{ID: r.ID, State: &wire.StateReply{}}); err != nil {
+		if err := say.Encode(wire.Reply{ID: r.ID, State: &wire.StateReply{}, Module: &wire.ModuleReply{}}); err != nil {
 			return err
 		}
 	}

@@ -88,6 +88,15 @@ func (p *Provider) Enable(ctx context.Context) (*Rollout, error) {
 	return r, nil
 }
 
+// Enabled says who has enabled SCTP already on the nodes that are to have it, "" if nobody has.
+func (p *Provider) Enabled(ctx context.Context) (string, error) {
+	f, drawn, err := p.inspect(ctx)
+	if err != nil {
+		return "", err
+	}
+	return f.enabled(drawn), nil
+}
+
 // announce says what is about to happen to whom.
 func (p *Provider) announce(r *Rollout, drawn plan) {
 	what := "the files are written, and no node is drained or rebooted"

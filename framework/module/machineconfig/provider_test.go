@@ -45,6 +45,9 @@ func wrongs(t *testing.T, p *Provider, r *Rollout) []string {
 func TestEnableProveRestore(t *testing.T) {
 	w := newWorld(t)
 	p := w.provider()
+	if by, err := p.Enabled(t.Context()); by != "" || err != nil {
+		t.Errorf("enabled by %q, %v", by, err)
+	}
 	r, err := p.Enable(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -156,6 +159,9 @@ func TestAlreadyEnabled(t *testing.T) {
 			r, err := p.Enable(t.Context())
 			if err != nil || r.Already == "" || len(w.created) > 0 {
 				t.Fatalf("%+v, %v, created %v", r, err, w.created)
+			}
+			if by, err := p.Enabled(t.Context()); by != r.Already || err != nil {
+				t.Errorf("enabled by %q, %v", by, err)
 			}
 			if changed, err := p.Restore(t.Context(), r); changed != nil || err != nil || len(w.deleted) > 0 {
 				t.Errorf("restored: %q, %v, deleted %v", changed, err, w.deleted)
