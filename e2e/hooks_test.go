@@ -123,6 +123,9 @@ func (s *suite) lacks(n spec.Need) string {
 			return "it needs agents on the nodes' own network, which the suite makes only with --node-access"
 		}
 	case spec.ModuleAbsent:
+		if s.modules.unseen() {
+			return "nobody looked at the nodes before a MachineConfig brought SCTP to them, see --node-access"
+		}
 		if s.modules.wasOnEverywhere() {
 			return "SCTP was on before this run on every node"
 		}

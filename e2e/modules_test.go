@@ -119,8 +119,17 @@ func (k *moduleState) node(name string) module.Node {
 	return n
 }
 
+// unseen says whether a MachineConfig was rolled out before anybody could look at the nodes:
+// what pods see is what came of it.
+func (k *moduleState) unseen() bool {
+	return k.first == nil && k.rollout != nil && k.rollout.Already == ""
+}
+
 // before says in a word and a reason whether a node had SCTP when the run began.
 func (k *moduleState) before(name string) string {
+	if k.unseen() {
+		return "not known: nobody looked before the MachineConfig was rolled out"
+	}
 	why, text := k.node(name).Why()
 	if why == module.Loaded {
 		return "on"
