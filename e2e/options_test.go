@@ -129,6 +129,9 @@ func (o *options) parse(args []string) error {
 	if (o.management == "") != (o.nodePool == "") {
 		return errors.New("--management-kubeconfig and --node-pool go together")
 	}
+	if (o.keepModule || o.management != "") && o.module != moduleMachineConfig {
+		return errors.New("--keep-module and --management-kubeconfig go with --enable-module=machineconfig")
+	}
 	if o.keep > 0 && o.module == moduleMachineConfig {
 		return errors.New("--keep does not go with --enable-module=machineconfig, which evicts the agents")
 	}

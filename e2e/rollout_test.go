@@ -47,7 +47,7 @@ func (k *moduleState) rollOut(ctx context.Context, s *suite, run string) error {
 		return err
 	}
 	if err := k.hold(ctx, s, run); err != nil {
-		return errors.Join(err, k.giveUp(context.WithoutCancel(ctx), s, run))
+		return errors.Join(err, k.giveUp(ctx, s, run))
 	}
 	k.provider = s.machineConfigs(run)
 	done := s.timed("SCTP enabled by a MachineConfig")
@@ -61,7 +61,7 @@ func (k *moduleState) rollOut(ctx context.Context, s *suite, run string) error {
 	}
 	if err != nil {
 		err = fmt.Errorf("--enable-module=machineconfig: %w", err)
-		return errors.Join(err, k.giveUp(context.WithoutCancel(ctx), s, run))
+		return errors.Join(err, k.giveUp(ctx, s, run))
 	}
 	if r.Already != "" {
 		s.say("SCTP is enabled already, by %s", r.Already)
@@ -96,16 +96,21 @@ func (k *moduleState) hold(ctx context.Context, s *suite, run string) error {
 }
 
 // giveUp removes what a roll-out that did not succeed has left: the provider has withdrawn its
-// MachineConfigs, unless the proof is what failed.
+// MachineConfigs, unless the proof is what failed. A run that is interrupted waits for nobody.
 func (k *moduleState) giveUp(ctx context.Context, s *suite, run string) error {
+	clean := context.WithoutCancel(ctx)
 	var err error
-	if k.provider != nil {
-		_, err = k.provider.Restore(ctx, k.rollout)
+	switch {
+	case k.rollout == nil:
+	case ctx.Err() != nil:
+		err = k.provider.Abandon(clean, k.rollout)
+	default:
+		_, err = k.provider.Restore(clean, k.rollout)
 	}
 	if k.end != nil {
 		k.end()
 	}
-	return errors.Join(err, s.cluster.DeleteRun(ctx, run, 2*time.Minute))
+	return errors.Join(err, s.cluster.DeleteRun(clean, run, 2*time.Minute))
 }
 
 // askManagement asks the management cluster of a hosted control plane whether it would take
@@ -139,6 +144,7 @@ func (k *moduleState) restore(ctx context.Context, s *suite) error {
 		s.say("MachineConfig %s stays", strings.Join(k.rollout.Configs, ", "))
 		return k.provider.Keep(context.WithoutCancel(ctx), k.rollout)
 	case ctx.Err() != nil:
+		s.say("MachineConfig %s is deleted, and the operator takes the nodes back", strings.Join(k.rollout.Configs, ", "))
 		return k.provider.Abandon(context.WithoutCancel(ctx), k.rollout)
 	}
 	done := s.timed("nodes as they were before the MachineConfig")
