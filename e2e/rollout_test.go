@@ -162,19 +162,24 @@ func (k *moduleState) restore(ctx context.Context, s *suite) error {
 	return nil
 }
 
-// withdraw removes the MachineConfigs of dead runs for --clean.
-func (s *suite) withdraw(ctx context.Context) error {
+// withdraw removes the MachineConfigs of dead runs for --clean, and says whether there were
+// any. Those of a living run are left alone.
+func (s *suite) withdraw(ctx context.Context) (bool, error) {
 	p := s.machineConfigs("clean")
 	left, err := p.Left(ctx)
+	if errors.As(err, new(machineconfig.Refusal)) {
+		s.say("left alone: %v", err)
+		return true, nil
+	}
 	if err != nil || left == nil {
-		return err
+		return false, err
 	}
 	s.say("removing MachineConfig %s of run %s", strings.Join(left.Configs, ", "), left.Adopted)
 	wrong, err := p.Restore(ctx, left)
 	if err == nil && len(wrong) > 0 {
 		err = fmt.Errorf("the cluster is not as it was before run %s: %s", left.Adopted, strings.Join(wrong, "; "))
 	}
-	return err
+	return true, err
 }
 
 // howRolledOut is the report's sentence about the roll-out.

@@ -332,9 +332,6 @@ func (s *suite) cleanCluster(ctx context.Context) (int, error) {
 	}
 	s.out = os.Stdout
 	namespaces, err := s.dead(ctx)
-	if err == nil {
-		err = s.withdraw(ctx)
-	}
 	if err != nil {
 		return exitBadInput, err
 	}
@@ -342,13 +339,19 @@ func (s *suite) cleanCluster(ctx context.Context) (int, error) {
 	if err != nil {
 		return exitBadInput, err
 	}
-	if left.Empty() {
-		s.say("nothing to remove")
-		return exitOK, nil
+	if !left.Empty() {
+		s.say("removing %s", left)
+		if err := s.cluster.Remove(ctx, left, 5*time.Minute); err != nil {
+			return exitFailed, err
+		}
 	}
-	s.say("removing %s", left)
-	if err := s.cluster.Remove(ctx, left, 5*time.Minute); err != nil {
+	// Now: what says that a run is alive is in its namespaces.
+	withdrew, err := s.withdraw(ctx)
+	if err != nil {
 		return exitFailed, err
+	}
+	if left.Empty() && !withdrew {
+		s.say("nothing to remove")
 	}
 	return exitOK, nil
 }

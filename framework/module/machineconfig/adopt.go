@@ -84,13 +84,3 @@ func (p *Provider) reached(ctx context.Context, r *Rollout, configs []Config) er
 	r.Pools, r.Outside = drawn.pools, drawn.outside()
 	return nil
 }
-
-// Withdraw removes what dead runs have left, and waits until the nodes are back. The list is
-// of what is not as it was when the run began.
-func (p *Provider) Withdraw(ctx context.Context) ([]string, error) {
-	left, err := p.Left(ctx)
-	if err != nil || left == nil {
-		return nil, err
-	}
-	return p.Restore(ctx, left)
-}

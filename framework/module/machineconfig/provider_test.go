@@ -385,15 +385,19 @@ func TestAdoption(t *testing.T) {
 	}
 }
 
-func TestWithdrawWhatADeadRunLeft(t *testing.T) {
+func TestTakeBackWhatADeadRunLeft(t *testing.T) {
 	w := newWorld(t)
 	if _, err := w.provider(func(o *Options) { o.Run = "old" }).Enable(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	p := w.provider()
-	changed, err := p.Withdraw(t.Context())
+	left, err := p.Left(t.Context())
+	if err != nil || left == nil || left.Adopted != "old" {
+		t.Fatalf("left: %+v, %v", left, err)
+	}
+	changed, err := p.Restore(t.Context(), left)
 	if err != nil || len(changed) > 0 || len(w.deleted) != 1 || w.files["a"][Blacklist] != shippedBlacklist {
-		t.Errorf("withdrawn: %q, %v, deleted %v", changed, err, w.deleted)
+		t.Errorf("taken back: %q, %v, deleted %v", changed, err, w.deleted)
 	}
 	if left, err := p.Left(t.Context()); left != nil || err != nil {
 		t.Errorf("left: %+v, %v", left, err)
