@@ -220,7 +220,10 @@ func (p *Provider) Untouched(ctx context.Context, r *Rollout) (wrong []string, l
 			return nil, looked, err
 		}
 		looked++
-		wrong = append(wrong, differences(n.Name, was, now, true)...)
+		wrong = append(wrong, differences(n.Name, was, now, false)...)
+		if now.Loaded && !was.Loaded {
+			wrong = append(wrong, fmt.Sprintf("node %s has SCTP, and had none before", n.Name))
+		}
 		if was.BootID != now.BootID {
 			wrong = append(wrong, fmt.Sprintf("node %s was rebooted", n.Name))
 		}

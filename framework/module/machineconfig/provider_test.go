@@ -429,9 +429,10 @@ func TestOutside(t *testing.T) {
 	if wrong, looked, err := p.Untouched(t.Context(), r); err != nil || len(wrong) > 0 || looked != 2 {
 		t.Errorf("untouched: %q of %d, %v", wrong, looked, err)
 	}
-	w.nodes[0].BootID, w.files["b"][AtBoot] = "another", "sctp"
+	w.nodes[0].BootID, w.files["b"][AtBoot], w.modules["b"] = "another", "sctp", "sctp 458752 2 - Live 0x0"
 	wrong, _, err := p.Untouched(t.Context(), r)
-	if err != nil || len(wrong) != 2 || wrong[0] != "node a was rebooted" || !strings.HasPrefix(wrong[1], "node b: "+AtBoot+" was absent and is 644") {
+	if err != nil || len(wrong) != 3 || wrong[0] != "node a was rebooted" || !strings.HasPrefix(wrong[1], "node b: "+AtBoot+" was absent and is 644") ||
+		wrong[2] != "node b has SCTP, and had none before" {
 		t.Errorf("untouched: %q, %v", wrong, err)
 	}
 }
