@@ -13,12 +13,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 
-	policyv1 "k8s.io/api/policy/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"sctp.test/framework/cluster"
 	"sctp.test/framework/module/machineconfig"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
@@ -27,10 +23,7 @@ import (
 // What the specs about MachineConfigs do to a cluster beside rolling them out. Everything here
 // is undone by the spec that did it.
 
-const (
-	poolsAPI  = "/apis/machineconfiguration.openshift.io/v1/machineconfigpools"
-	policyAPI = "/apis/operator.openshift.io/v1/machineconfigurations/cluster"
-)
+const policyAPI = "/apis/operator.openshift.io/v1/machineconfigurations/cluster"
 
 // Node disruption policies for the two files.
 const (
@@ -146,145 +139,6 @@ func withoutReboot(ctx SpecContext) {
 	if err != nil {
 		conclude(reach.GroundBroken, "node disruption policy: "+err.Error())
 	}
-}
-
-// createPool makes a custom pool. It must select the workers' MachineConfigs, too, or the
-// operator's admission policy refuses it.
-func createPool(ctx context.Context, name string) error {
-	pool := map[string]any{
-		"apiVersion": "machineconfiguration.openshift.io/v1", "kind": "MachineConfigPool",
-		"metadata": map[string]any{"name": name, "labels": map[string]string{cluster.RunLabel: here.run.ID}},
-		"spec": map[string]any{
-			"machineConfigSelector": map[string]any{"matchExpressions": []any{
-				map[string]any{"key": machineconfig.RoleLabel, "operator": "In", "values": []string{"worker", name}},
-			}},
-			"nodeSelector": map[string]any{"matchLabels": map[string]string{roleLabel(name): ""}},
-		},
-	}
-	raw, err := json.Marshal(pool)
-	if err == nil {
-		_, err = request(ctx, http.MethodPost, poolsAPI, string(raw))
-	}
-	if err != nil {
-		return err
-	}
-	return await(ctx, 2*time.Minute, "pool "+name+" to be rendered", func(ctx context.Context) (bool, error) {
-		p, err := readPool(ctx, name)
-		return err == nil && p.Target() != "" && p.Status.Observed == p.Metadata.Generation, err
-	})
-}
-
-func roleLabel(pool string) string { return "node-role.kubernetes.io/" + pool }
-
-func deletePool(ctx context.Context, name string) error {
-	_, err := request(ctx, http.MethodDelete, poolsAPI+"/"+name, "")
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
-}
-
-func patchPool(ctx context.Context, name, patch string) error {
-	_, err := request(ctx, http.MethodPatch, poolsAPI+"/"+name, patch)
-	return err
-}
-
-func readPool(ctx context.Context, name string) (machineconfig.Pool, error) {
-	var p machineconfig.Pool
-	raw, err := request(ctx, http.MethodGet, poolsAPI+"/"+name, "")
-	if err == nil {
-		err = json.Unmarshal(raw, &p)
-	}
-	return p, err
-}
-
-// poolOf is the name of a node's pool.
-func poolOf(ctx context.Context, node string) (string, error) {
-	api := machineconfig.Live(here.cluster)
-	pools, err := api.Pools(ctx)
-	if err != nil {
-		return "", err
-	}
-	nodes, err := api.Nodes(ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, n := range nodes {
-		if home, ok := machineconfig.Primary(pools, n.Labels); n.Name == node && ok {
-			return home, nil
-		}
-	}
-	return "", fmt.Errorf("node %s is in no pool", node)
-}
-
-func degraded(ctx context.Context, node string) (bool, error) {
-	name, err := poolOf(ctx, node)
-	if err != nil {
-		return false, err
-	}
-	p, err := readPool(ctx, name)
-	return p.Degraded() != "", err
-}
-
-// customPool moves a node into a pool of its own until the spec ends.
-func customPool(ctx SpecContext, node string) string {
-	GinkgoHelper()
-	name := "sctp-" + here.run.ID
-	move := func(ctx context.Context, value, to string) error {
-		_, err := request(ctx, http.MethodPatch, "/api/v1/nodes/"+node, `{"metadata":{"labels":{"`+roleLabel(name)+`":`+value+`}}}`)
-		if err != nil {
-			return err
-		}
-		return await(ctx, 10*time.Minute, "node "+node+" to be at home in pool "+to, func(ctx context.Context) (bool, error) {
-			p, err := readPool(ctx, to)
-			return err == nil && p.Rested(p.Target()) == "", err
-		})
-	}
-	home, err := poolOf(ctx, node)
-	if err == nil {
-		err = createPool(ctx, name)
-	}
-	if err != nil {
-		conclude(reach.GroundBroken, "a pool for node "+node+": "+err.Error())
-	}
-	DeferCleanup(func(ctx SpecContext) {
-		if err := joined(move(ctx, "null", home), deletePool(ctx, name)); err != nil {
-			conclude(reach.GroundBroken, "node "+node+" is not back in pool "+home+": "+err.Error())
-		}
-	}, NodeTimeout(15*time.Minute))
-	if err := move(ctx, `""`, name); err != nil {
-		conclude(reach.GroundBroken, "a pool for node "+node+": "+err.Error())
-	}
-	return name
-}
-
-// budget is a PodDisruptionBudget that lets none of the run's agents go.
-const budgetName = "sctp-holds"
-
-func hold(ctx context.Context) error {
-	none := intstr.FromInt32(0)
-	for _, ns := range here.run.Namespaces() {
-		_, err := here.cluster.Client.PolicyV1().PodDisruptionBudgets(ns).Create(ctx, &policyv1.PodDisruptionBudget{
-			ObjectMeta: metav1.ObjectMeta{Name: budgetName, Labels: map[string]string{cluster.RunLabel: here.run.ID}},
-			Spec: policyv1.PodDisruptionBudgetSpec{
-				MaxUnavailable: &none, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{cluster.RunLabel: here.run.ID}},
-			},
-		}, metav1.CreateOptions{})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func release(ctx context.Context) error {
-	for _, ns := range here.run.Namespaces() {
-		err := here.cluster.Client.PolicyV1().PodDisruptionBudgets(ns).Delete(ctx, budgetName, metav1.DeleteOptions{})
-		if err != nil && !apierrors.IsNotFound(err) {
-			return err
-		}
-	}
-	return nil
 }
 
 // stock is what a refusal must leave alone: pools by what they are told, MachineConfigs by

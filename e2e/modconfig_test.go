@@ -198,7 +198,11 @@ func enable(ctx SpecContext, id string, change ...func(*machineconfig.Options)) 
 	if err != nil {
 		conclude(reach.GroundBroken, id+": "+err.Error())
 	}
-	DeferCleanup(func(ctx SpecContext) { _, _ = p.Restore(ctx, r) }, NodeTimeout(time.Hour))
+	DeferCleanup(func(ctx SpecContext) {
+		if _, err := p.Restore(ctx, r); err != nil {
+			conclude(reach.GroundBroken, id+": taking the MachineConfig back: "+err.Error())
+		}
+	}, NodeTimeout(time.Hour))
 	if r.Already != "" {
 		conclude(reach.GroundBroken, id+": SCTP is enabled already, by "+r.Already)
 	}

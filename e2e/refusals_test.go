@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,15 +38,35 @@ func rolesOf(pool string) func(*machineconfig.Options) {
 	return func(o *machineconfig.Options) { o.Roles = []string{pool} }
 }
 
-// judge arranges the cluster, asks, and says what is not as claimed.
+// judge arranges the cluster, asks, and says what is not as claimed. What was arranged is
+// undone before it returns, or when the spec ends if it was kept from that.
 func (r refusal) judge(ctx SpecContext) string {
 	undo := func(context.Context) error { return nil }
 	if r.arrange != nil {
-		var why string
-		if undo, why = r.arrange(ctx); why != "" {
+		arranged, why := r.arrange(ctx)
+		if why != "" {
 			return why
 		}
+		undone := false
+		undo = func(ctx context.Context) error {
+			if undone {
+				return nil
+			}
+			err := arranged(ctx)
+			undone = err == nil
+			return err
+		}
+		DeferCleanup(func(ctx SpecContext) error { return undo(ctx) }, NodeTimeout(30*time.Minute))
 	}
+	problem := r.refused(ctx)
+	if err := undo(ctx); err != nil {
+		return strings.TrimPrefix(problem+", and it could not be undone: "+err.Error(), ", and ")
+	}
+	return problem
+}
+
+// refused asks, and says how what came of it is not the refusal that was claimed.
+func (r refusal) refused(ctx SpecContext) string {
 	before := inventory(ctx)
 	var options []func(*machineconfig.Options)
 	if r.options != nil {
@@ -53,21 +74,17 @@ func (r refusal) judge(ctx SpecContext) string {
 	}
 	p := here.machineConfigs(here.run.ID, options...)
 	rollout, err := p.Enable(ctx)
-	problem := ""
 	switch {
 	case err == nil:
-		_, _ = p.Restore(ctx, rollout)
-		problem = "it was not refused"
+		if _, err := p.Restore(ctx, rollout); err != nil {
+			return "it was not refused, and what it did could not be taken back: " + err.Error()
+		}
+		return "it was not refused"
 	case !strings.Contains(err.Error(), r.says) || strings.Contains(err.Error(), "\n"):
-		problem = "the reason was " + err.Error()
-	default:
-		GinkgoWriter.Printf("%s: %v\n", r.name, err)
-		problem = before.differs(inventory(ctx))
+		return fmt.Sprintf("%q is not in the reason, which was %v", r.says, err)
 	}
-	if err := undo(ctx); err != nil {
-		return strings.TrimSpace(problem + " and it could not be undone: " + err.Error())
-	}
-	return problem
+	GinkgoWriter.Printf("%s: %v\n", r.name, err)
+	return before.differs(inventory(ctx))
 }
 
 // anEmptyPool makes a pool that no node is in.
@@ -87,7 +104,15 @@ func paused(ctx SpecContext) (func(context.Context) error, string) {
 	if err != nil {
 		return nil, err.Error()
 	}
-	return func(ctx context.Context) error { return patchPool(ctx, pool, `{"spec":{"paused":false}}`) }, ""
+	return func(ctx context.Context) error {
+		if err := patchPool(ctx, pool, `{"spec":{"paused":false}}`); err != nil {
+			return err
+		}
+		return await(ctx, 5*time.Minute, "pool "+pool+" to be at rest again", func(ctx context.Context) (bool, error) {
+			p, err := readPool(ctx, pool)
+			return err == nil && p.Rested(p.Target()) == "", err
+		})
+	}, ""
 }
 
 // editedFile enables SCTP without a reboot and edits one of its files on a node by hand, which
@@ -104,8 +129,12 @@ func editedFile(ctx SpecContext) (func(context.Context) error, string) {
 		_, err := p.Restore(ctx, r)
 		return joined(err, unpolicy(ctx))
 	}
+	size := 0
 	if err == nil {
-		_, err = here.access.Run(ctx, node, "truncate", "--size=+1", machineconfig.AtBoot)
+		size, err = sizeOf(ctx, node, machineconfig.AtBoot)
+	}
+	if err == nil {
+		err = resize(ctx, node, machineconfig.AtBoot, size+1)
 	}
 	if err == nil {
 		err = await(ctx, 5*time.Minute, "the pool to be degraded", func(ctx context.Context) (bool, error) { return degraded(ctx, node) })
@@ -114,7 +143,7 @@ func editedFile(ctx SpecContext) (func(context.Context) error, string) {
 		return nil, joined(err, undo(ctx)).Error()
 	}
 	return func(ctx context.Context) error {
-		_, err := here.access.Run(ctx, node, "truncate", "--size=-1", machineconfig.AtBoot)
+		err := resize(ctx, node, machineconfig.AtBoot, size)
 		if err == nil {
 			err = await(ctx, 10*time.Minute, "the pool to be at rest again", func(ctx context.Context) (bool, error) {
 				still, err := degraded(ctx, node)
@@ -123,6 +152,19 @@ func editedFile(ctx SpecContext) (func(context.Context) error, string) {
 		}
 		return joined(err, undo(ctx))
 	}, ""
+}
+
+func sizeOf(ctx context.Context, node, path string) (int, error) {
+	out, err := here.access.Run(ctx, node, "stat", "--format=%s", path)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(out))
+}
+
+func resize(ctx context.Context, node, path string, size int) error {
+	_, err := here.access.Run(ctx, node, "truncate", fmt.Sprintf("--size=%d", size), path)
+	return err
 }
 
 // heldPods puts a budget on the run's own agents that lets none of them go.
