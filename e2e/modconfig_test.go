@@ -24,7 +24,7 @@ const (
 // SCTP, or have it from roll-outs of the specs' own.
 var _ = chapter("The SCTP module, by MachineConfig", func() {
 	It("is enabled on every node of the pool, by those files and at that boot", spec.Case{
-		ID: "MOD-04", Level: spec.Extended, Effect: spec.Cluster, Needs: spec.Needs{spec.RolledOut},
+		ID: "MOD-04", Level: spec.Extended, Needs: spec.Needs{spec.RolledOut},
 		Claim:  "After the roll-out of the documents' MachineConfig every node of its pools MUST have both files with their modes, and the module loaded at its latest boot before anybody has opened an SCTP socket there.",
 		Source: okdUsingSCTP + "; modules-load.d(5)",
 	}, func(SpecContext) {
