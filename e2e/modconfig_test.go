@@ -150,6 +150,9 @@ var _ = chapter("The SCTP module, by MachineConfig", func() {
 		Source: ndpDocs + "; operator.openshift.io/v1 NodeDisruptionPolicyConfig",
 	}, func(ctx SpecContext) {
 		withoutReboot(ctx)
+		if on, err := here.someOn(ctx); err == nil && on != "" {
+			measured("node %s had SCTP before, so nothing of it is proven there", on)
+		}
 		p, r := enable(ctx, "MOD-09")
 		if r.Reboot || r.Drain {
 			Fail("MOD-09: the policy was not heeded: nodes were to be drained or rebooted")

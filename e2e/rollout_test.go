@@ -71,16 +71,19 @@ func (k *moduleState) rollOut(ctx context.Context, s *suite, run string) error {
 	return nil
 }
 
-// again reads the nodes anew: they have other boots, and none may be missing.
+// again reads the nodes anew: they have other boots, and none may be missing. A node that is
+// uncordoned keeps its taint for a moment.
 func (s *suite) again(ctx context.Context) error {
 	was := len(s.cluster.Nodes)
-	if err := s.cluster.Refresh(ctx); err != nil {
-		return err
-	}
-	if now := len(s.cluster.Nodes); now != was {
-		return fmt.Errorf("%d of %d nodes are fit for agents after the roll-out (%s)", now, was, strings.Join(s.cluster.LeftOut, "; "))
-	}
-	return nil
+	return await(ctx, s.patience, "every node to be fit for agents after the roll-out", func(ctx context.Context) (bool, error) {
+		if err := s.cluster.Refresh(ctx); err != nil {
+			return false, err
+		}
+		if now := len(s.cluster.Nodes); now < was {
+			return false, fmt.Errorf("%d of %d are (%s)", now, was, strings.Join(s.cluster.LeftOut, "; "))
+		}
+		return true, nil
+	})
 }
 
 // hold makes a namespace whose lease says that the run is alive while its MachineConfig is
