@@ -1,6 +1,7 @@
 package machineconfig
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,7 +107,7 @@ func (p *Provider) announce(r *Rollout, drawn plan) {
 	case r.Drain:
 		what = "each is drained"
 	}
-	p.Say("pools %s with nodes %s: %s; it may take %v", strings.Join(drawn.pools, ", "), strings.Join(drawn.nodes(), ", "), what, p.budget(r))
+	p.Say("nodes %s of pool %s: %s; at most %v", strings.Join(drawn.nodes(), ", "), strings.Join(drawn.pools, ", "), what, p.budget(r))
 }
 
 // mayBegin refuses a cluster whose nodes are not configured by MachineConfigs.
@@ -260,7 +261,7 @@ const deleteLimit = 5 * time.Minute
 func (p *Provider) delete(ctx context.Context, r *Rollout) error {
 	ctx, cancel := context.WithTimeout(ctx, deleteLimit)
 	defer cancel()
-	tick := time.NewTicker(either(p.Poll, poll))
+	tick := time.NewTicker(cmp.Or(p.Poll, poll))
 	defer tick.Stop()
 	for {
 		var errs []error

@@ -56,7 +56,7 @@ func TestEnableProveRestore(t *testing.T) {
 		t.Errorf("created %v for pools %v, reboot %v", w.created, r.Pools, r.Reboot)
 	}
 	want := []string{
-		"pools worker with nodes a, b: each is drained and rebooted; it may take 4s",
+		"nodes a, b of pool worker: each is drained and rebooted; at most 4s",
 		"MachineConfig load-sctp-module created for pool worker",
 		"  node a is told, and its daemon has not begun    after 2s",
 		"  node b waits for its turn                       after 2s",

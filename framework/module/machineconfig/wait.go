@@ -1,6 +1,7 @@
 package machineconfig
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func (p *Provider) await(ctx context.Context, r *Rollout, way way) error {
 	w := &wait{Provider: p, rollout: r, way: way, begun: p.now(), phases: map[string]string{}, since: map[string]time.Time{}, warned: map[string]bool{}}
 	ctx, cancel := context.WithTimeoutCause(ctx, p.budget(r), errBudget)
 	defer cancel()
-	tick := time.NewTicker(either(p.Poll, poll))
+	tick := time.NewTicker(cmp.Or(p.Poll, poll))
 	defer tick.Stop()
 	for {
 		finished, err := w.look(ctx)
@@ -70,14 +71,7 @@ func (p *Provider) budget(r *Rollout) time.Duration {
 			nodes++
 		}
 	}
-	return time.Duration(max(1, nodes)) * either(p.PerNode, perNode)
-}
-
-func either(d, otherwise time.Duration) time.Duration {
-	if d > 0 {
-		return d
-	}
-	return otherwise
+	return time.Duration(max(1, nodes)) * cmp.Or(p.PerNode, perNode)
 }
 
 // late is the error of a wait that took too long.
@@ -169,7 +163,7 @@ func (w *wait) follow(ctx context.Context, pools []Pool, pool Pool, nodes []Node
 			continue
 		}
 		busy = append(busy, w.describe(n, phase))
-		if n.drains() {
+		if n.awaits("drain") {
 			if err := w.drain(ctx, n); err != nil {
 				return nil, err
 			}
