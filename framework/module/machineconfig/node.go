@@ -49,11 +49,11 @@ func (n Node) Failed() string {
 	return "its daemon gives no reason"
 }
 
-// awaits says whether the daemon has asked the controller for something, drain or uncordon,
-// and the controller has not said that it is done.
-func (n Node) awaits(what string) bool {
+// drains says whether pods are being evicted from the node: the daemon has asked for it and
+// the controller has not said that it is done.
+func (n Node) drains() bool {
 	want := n.Annotations[wantDrain]
-	return strings.HasPrefix(want, what+"-") && n.Annotations[hasDrain] != want
+	return strings.HasPrefix(want, "drain-") && n.Annotations[hasDrain] != want
 }
 
 // Phase is how far a node is on its way to a rendered config, in words for a person.
@@ -67,9 +67,9 @@ func (n Node) Phase(target string) string {
 		return "reboots"
 	case !n.Ready:
 		return "is not ready"
-	case n.State() == "Working" && n.awaits("drain"):
+	case n.State() == "Working" && n.drains():
 		return "drains"
-	case n.State() == "Working" && n.awaits("uncordon"):
+	case n.State() == "Working" && n.Annotations[wantDrain] == "uncordon-"+target:
 		return "waits to be uncordoned"
 	case n.State() == "Working":
 		return "applies the files"

@@ -163,7 +163,7 @@ func (w *wait) follow(ctx context.Context, pools []Pool, pool Pool, nodes []Node
 			continue
 		}
 		busy = append(busy, w.describe(n, phase))
-		if n.awaits("drain") {
+		if n.drains() {
 			if err := w.drain(ctx, n); err != nil {
 				return nil, err
 			}
