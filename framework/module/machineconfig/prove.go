@@ -82,7 +82,8 @@ func (p *Provider) proveLoaded(ctx context.Context, node string, proof *Proof) e
 	}
 	module, builtin := starting(kernel, "sctp "), starting(kernel, "SCTP") != ""
 	proof.check(strings.Contains(module, " Live ") || module == "" && builtin, "the kernel has no module sctp that is Live: /proc/modules says %q", module)
-	journal, err := p.maybe(p.Look(ctx, node, "journalctl", "--boot", "--no-pager", "--output=cat", "--unit=systemd-modules-load.service"))
+	// Not --unit: so early, and of a process so short, journald often finds no unit to note.
+	journal, err := p.maybe(p.Look(ctx, node, "journalctl", "--boot", "--no-pager", "--output=cat", "--identifier=systemd-modules-load"))
 	if err != nil {
 		return err
 	}
