@@ -108,7 +108,7 @@ func (k *moduleState) giveUp(ctx context.Context, s *suite, run string) error {
 	case ctx.Err() != nil:
 		err = k.provider.Abandon(clean, k.rollout)
 	default:
-		_, err = k.provider.Restore(clean, k.rollout)
+		err = putBack(clean, k.provider, k.rollout)
 	}
 	if k.end != nil {
 		k.end()
@@ -151,12 +151,8 @@ func (k *moduleState) restore(ctx context.Context, s *suite) error {
 		return k.provider.Abandon(context.WithoutCancel(ctx), k.rollout)
 	}
 	done := s.timed("nodes as they were before the MachineConfig")
-	wrong, err := k.provider.Restore(ctx, k.rollout)
-	if err != nil {
-		return fmt.Errorf("taking the MachineConfig back: %w", err)
-	}
-	if len(wrong) > 0 {
-		return fmt.Errorf("the cluster is not as it was before: %s", strings.Join(wrong, "; "))
+	if err := putBack(ctx, k.provider, k.rollout); err != nil {
+		return err
 	}
 	done()
 	if kept := k.rollout.Kept(); kept != "" {
@@ -178,11 +174,19 @@ func (s *suite) withdraw(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	s.say("removing MachineConfig %s of run %s", strings.Join(left.Configs, ", "), left.Adopted)
-	wrong, err := p.Restore(ctx, left)
-	if err == nil && len(wrong) > 0 {
-		err = fmt.Errorf("the cluster is not as it was before run %s: %s", left.Adopted, strings.Join(wrong, "; "))
+	return true, putBack(ctx, p, left)
+}
+
+// putBack takes MachineConfigs back; that something is not as it was is an error, too.
+func putBack(ctx context.Context, p *machineconfig.Provider, r *machineconfig.Rollout) error {
+	wrong, err := p.Restore(ctx, r)
+	if err != nil {
+		return fmt.Errorf("taking the MachineConfig back: %w", err)
 	}
-	return true, err
+	if len(wrong) > 0 {
+		return fmt.Errorf("the cluster is not as it was before: %s", strings.Join(wrong, "; "))
+	}
+	return nil
 }
 
 // howRolledOut is the report's sentence about the roll-out.

@@ -163,8 +163,12 @@ func (p *pods) start(ctx context.Context, node string) (runner, error) {
 		return nil, err
 	}
 	container := pod.Spec.Containers[0].Name
-	if found, err := p.cluster.ReadyPod(ctx, namespace, node, p.image); err != nil || found != "" {
-		return p.in(namespace, found, container), err
+	found, err := p.cluster.ReadyPod(ctx, namespace, node, p.image)
+	if err != nil {
+		return nil, err
+	}
+	if found != "" {
+		return p.in(namespace, found, container), nil
 	}
 	pod.Name = fmt.Sprintf("%s-%d-%05x", pod.Name, number, rand.Uint32()&0xfffff) // an earlier run's may still be there
 	pod.Labels = map[string]string{cluster.RunLabel: p.run}
