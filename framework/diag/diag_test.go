@@ -131,6 +131,11 @@ var cases = []example{
 	{"a policy that says refused, and nobody heeds", symptom(answered, refusal, policy, tcp), "policy-not-enforced", "nobody enforces the policy"},
 	{"a port that should be closed", symptom(answered, denied), "answered-without-server", "something answers at x/server:80 on node b where nothing should"},
 	{"a Service that is to lead nowhere", symptom(answered, denied, through(NodePort, "b")), "service-leads-on", "the service proxy of node b leads SCTP to a pod where it is to lead nowhere"},
+	{"a policy that let something pass, though TCP is open", symptom(denied, policy, tcp), "policy-leaks", "the policy engine for servers on node b let pass what it denies when it is asked again alone"},
+	{"a policy that lets pass, and rejects", symptom(aborted, denied, policy), "policy-leaks", "let pass what it denies"},
+	{"a policy that let TCP pass", symptom(denied, policy, func(s *Symptom) { s.Again.Evidence.Probe.Proto = wire.TCP }), "policy-leaks", "let pass what it denies"},
+	{"a denial that came late", symptom(denied, tcp), "intermittent", "asked again it is denied as it is to be (node a to node b)"},
+	{"a rejection that became a silence", symptom(refusal, policy, tcp), "sctp-dropped", "SCTP is dropped before it reaches the server"},
 	{"a client behind another address", symptom(again(masqueraded())), "client-address-lost", "the server sees another address than its client's (node a to node b)"},
 	{"a policy that is gone", symptom(gone, tcpDead, udpDead), "policy-lingers", "the policy that denied it is gone, and the policy engine for servers on node b still denies"},
 	{"another pod", symptom(again(answeredBy(other)), through(ClusterIP, "a")), "wrong-backend", "the service proxy of node a sends SCTP to a pod that is not behind the address"},
@@ -239,17 +244,18 @@ func TestNothingIsKnown(t *testing.T) {
 }
 
 // A person is sent somewhere: every sentence names a node, every line of facts the path, its
-// family and the packets of both ends, and there is always a place to look at next.
+// family and SCTP's packets of both ends, and there is always a place to look at next.
 func TestEverySentenceLeadsSomewhere(t *testing.T) {
 	for _, c := range cases {
 		cause := Explain([]Symptom{c.symptom})[0]
 		if c.class != "not-asked" && !strings.Contains(cause.Sentence, "node") {
 			t.Errorf("%s: %q names no node", c.name, cause.Sentence)
 		}
-		for _, want := range []string{
-			c.symptom.Client + " on " + c.symptom.ClientNode, c.symptom.Server, c.symptom.Address, "(" + string(c.symptom.Family) + ")",
-			"client sent ", "server received ",
-		} {
+		wants := []string{c.symptom.Client + " on " + c.symptom.ClientNode, c.symptom.Server, c.symptom.Address, "(" + string(c.symptom.Family) + ")"}
+		if c.symptom.Again.Evidence.Probe.Proto == wire.SCTP {
+			wants = append(wants, "client sent ", "server received ")
+		}
+		for _, want := range wants {
 			if !strings.Contains(cause.Facts[0], want) {
 				t.Errorf("%s: the facts do not tell of %q: %s", c.name, want, cause.Facts[0])
 			}

@@ -23,6 +23,7 @@ const (
 	noPermission  fact = "the client may not open an SCTP socket"
 	noProtocol    fact = "the answering host has no SCTP"
 	answers       fact = "asked again it is answered"
+	deniedNow     fact = "asked again it is denied as it is to be"
 	flawed        fact = "the answer is not what was asked for"
 	fromElsewhere fact = "another pod answered"
 	masked        fact = "the server saw another address than the client's"
@@ -70,6 +71,7 @@ func facts(s Symptom) map[fact]bool {
 		noPermission:  f.Outcome == reach.Unsupported && f.Stage == wire.StageSocket && forbidden(f.Errno),
 		noProtocol:    f.Outcome == reach.Unsupported && f.Stage != wire.StageSocket,
 		answers:       f.Outcome == reach.Answered,
+		deniedNow:     s.Want.Denies() && s.Want.Admits(f),
 		flawed:        len(f.Flaws) > 0,
 		fromElsewhere: f.Outcome == reach.Answered && f.Stray && seen.Damaged == nil,
 		masked:        f.Masked,
@@ -116,8 +118,11 @@ func Scarce(f reach.Finding) bool {
 // Facts is what the symptom rests on, in one line with its counters.
 func (s Symptom) Facts() string {
 	parts := []string{fmt.Sprintf("%s on %s -> %s %s (%s) asked again alone: %s", s.Client, s.ClientNode, s.Server, s.Address, s.Family, short(s.Again))}
-	parts = append(parts, "client sent "+packets(s.Again.Client))
-	if s.Again.Server != nil {
+	sctp := s.Again.Evidence.Probe.Proto == wire.SCTP // whose counters say nothing of the others
+	if sctp {
+		parts = append(parts, "client sent "+packets(s.Again.Client))
+	}
+	if sctp && s.Again.Server != nil {
 		parts = append(parts, "server received "+heard(s.Again.Server))
 	}
 	for _, t := range []struct {

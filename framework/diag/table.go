@@ -75,6 +75,20 @@ var table = []row{
 		each(nodes, "who listens there on node %s", "who listens there on nodes %s"),
 	},
 	{
+		"policy-leaks",
+		[]condition{yes(deniedNow), yes(underPolicy)},
+		each(nodes, "the policy engine for servers on node %s let pass what it denies when it is asked again alone", "the policy engines for servers on nodes %s let pass what they deny when they are asked again alone"),
+		func(ss []Symptom) string {
+			return policyEngine(ss) + "; whether it has time to run, and whether it lets pass what it has no time for"
+		},
+	},
+	{
+		"intermittent",
+		[]condition{yes(deniedNow)},
+		each(ends, "the path comes and goes: asked again it is denied as it is to be (%s)", "the paths come and go: asked again they are denied as they are to be (%s)"),
+		fixed("what changed while it was asked: probes.jsonl has every attempt"),
+	},
+	{
 		"wrong-backend",
 		[]condition{yes(fromElsewhere)},
 		each(nodes, "the service proxy of node %s sends SCTP to a pod that is not behind the address", "the service proxies of nodes %s send SCTP to pods that are not behind the address"),

@@ -11,13 +11,14 @@ import (
 	"sctp.test/framework/capture"
 	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
 )
 
 // watched does something while packets are captured on the nodes of a path, and returns what
-// the captures tell of the association that was asked for. Where nobody gave access to nodes
-// it only does it.
+// the captures tell of the association that was asked for. Where nobody gave access to nodes,
+// or what was asked for is no association, it only does it.
 func (l *Lab) watched(ctx context.Context, p asked, t target, ask func() diag.Trial) (trial diag.Trial, trail string) {
-	if l.run.Eyes == nil {
+	if l.run.Eyes == nil || t.proto != wire.SCTP {
 		return ask(), ""
 	}
 	nodes := l.nodesOf(p, t)
