@@ -456,6 +456,25 @@ func TestSlowPathsTakeTheSlowerProfile(t *testing.T) {
 	}
 }
 
+// Where paths become slow while a denial is asked for, it is asked again for longer.
+func TestAHastyRoundIsFollowedBySlowerOnes(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l := b.lab(t, "x/server:80,81", "x/client")
+		claim(t, l, AllAnswered)
+		b.change(port81("ETIMEDOUT"))
+		b.lies = func(_ *agent, _ wire.Request, r *wire.Reply) {
+			if r.Batch != nil {
+				for i := range r.Batch.Observations {
+					r.Batch.Observations[i].Connect = max(r.Batch.Observations[i].Connect, wire.Micros((denyTimers.InitWindow() + 1).Microseconds()+1))
+				}
+			}
+		}
+		if r := claim(t, l, halfDenied); r.State != reach.Held || r.Rounds != 1+1+holdRounds {
+			t.Errorf("%s", r.Text())
+		}
+	})
+}
+
 // What is saved is judged again, to the same words.
 func TestEvidenceIsSaved(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
