@@ -179,6 +179,7 @@ var _ = chapter("The SCTP module, by MachineConfig", func() {
 		Claim:  "Enabling MUST be refused with the reason, and MUST leave the cluster as it was, where a pool is paused, degraded or empty, where no pool selects the role, where the configuration cannot be rendered, and where a PodDisruptionBudget holds a drain.",
 		Source: mcoDocs + "; policy/v1 PodDisruptionBudget",
 	}, func(ctx SpecContext) {
+		mayRollOut(ctx)
 		var wrong []string
 		for _, r := range refusals() {
 			By(r.name)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 
 	"sctp.test/framework/module/machineconfig"
+	"sctp.test/framework/reach"
 )
 
 // refusal is a cluster on which nothing may be rolled out, and what is to be said of it.
@@ -36,6 +38,27 @@ func refusals() []refusal {
 
 func rolesOf(pool string) func(*machineconfig.Options) {
 	return func(o *machineconfig.Options) { o.Roles = []string{pool} }
+}
+
+// mayRollOut leaves the spec out where a roll-out would be refused for reasons of the cluster's
+// owner, such as a paused pool or a budget: what a spec arranges would be hidden by them, and
+// undoing it would lift them. What passes by itself is waited for.
+func mayRollOut(ctx SpecContext) {
+	GinkgoHelper()
+	p := here.machineConfigs(here.run.ID)
+	var refused machineconfig.Refusal
+	err := await(ctx, here.patience, "the cluster to be fit for a roll-out", func(ctx context.Context) (bool, error) {
+		_, err := p.MayEnable(ctx)
+		refused = machineconfig.Refusal{}
+		errors.As(err, &refused)
+		return err == nil, err
+	})
+	switch {
+	case refused.Reason != "":
+		Skip("every roll-out would be refused for a reason that the cluster had before: " + refused.Reason)
+	case err != nil:
+		conclude(reach.GroundBroken, err.Error())
+	}
 }
 
 // judge arranges the cluster, asks, and says what is not as claimed. What was arranged is
@@ -95,7 +118,7 @@ func anEmptyPool(ctx SpecContext) (func(context.Context) error, string) {
 	return func(ctx context.Context) error { return deletePool(ctx, "sctp-empty") }, ""
 }
 
-// paused pauses the pool of the first node.
+// paused pauses the pool of the first node, which is not paused, or the spec would be left out.
 func paused(ctx SpecContext) (func(context.Context) error, string) {
 	pool, err := poolOf(ctx, here.cluster.Nodes[0].Name)
 	if err == nil {

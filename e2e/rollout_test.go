@@ -224,7 +224,7 @@ func (s *suite) lacksForModule(ctx context.Context, n spec.Need) string {
 		if !s.facts.MachineConfigs {
 			return "nodes of this cluster are not configured by MachineConfigs, as OKD's are"
 		}
-		if by, err := s.machineConfigs(s.run.ID).Enabled(ctx); err == nil && by != "" {
+		if by, err := s.machineConfigs(s.run.ID).MayEnable(ctx); err == nil && by != "" {
 			return "it rolls out a MachineConfig of its own, and SCTP is enabled already, by " + by
 		}
 	case spec.ModuleOff:

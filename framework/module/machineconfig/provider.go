@@ -59,43 +59,57 @@ func (p *Provider) Enable(ctx context.Context) (*Rollout, error) {
 	if r, err := p.adopt(ctx); r != nil || err != nil {
 		return r, err
 	}
-	f, plan, err := p.inspect(ctx)
-	if err != nil {
+	f, drawn, r, err := p.preflight(ctx)
+	if err != nil || r.Already != "" {
+		return r, err
+	}
+	if r.Record, err = p.record(ctx, f, drawn); err != nil {
 		return nil, err
 	}
-	if by := f.enabled(plan); by != "" {
-		return &Rollout{Already: by, Pools: plan.pools, Outside: plan.outside()}, nil
-	}
-	if err := f.obstacles(plan); err != nil {
-		return nil, err
-	}
-	r := &Rollout{Pools: plan.pools, Outside: plan.outside(), Disruption: f.policies.disruption(Blacklist, AtBoot)}
-	if r.Drain {
-		stuck, err := p.api.Stuck(ctx, plan.nodes())
-		if err != nil {
-			return nil, err
-		}
-		if len(stuck) > 0 {
-			return nil, refuse("%s: the roll-out would hang there", stuck[0])
-		}
-	}
-	if r.Record, err = p.record(ctx, f, plan); err != nil {
-		return nil, err
-	}
-	p.announce(r, plan)
-	if err := p.rollOut(ctx, r, plan.roles); err != nil {
+	p.announce(r, drawn)
+	if err := p.rollOut(ctx, r, drawn.roles); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// Enabled says who has enabled SCTP already on the nodes that are to have it, "" if nobody has.
-func (p *Provider) Enabled(ctx context.Context) (string, error) {
-	f, drawn, err := p.inspect(ctx)
+// MayEnable asks what Enable asks before it begins, and changes nothing: who has enabled SCTP
+// already, "" if nobody has, or by a Refusal or an Absent why nothing could be begun.
+func (p *Provider) MayEnable(ctx context.Context) (already string, err error) {
+	if err := p.mayBegin(ctx); err != nil {
+		return "", err
+	}
+	_, _, r, err := p.preflight(ctx)
 	if err != nil {
 		return "", err
 	}
-	return f.enabled(drawn), nil
+	return r.Already, nil
+}
+
+// preflight is the roll-out as it would be, what it rests on, and whom it would reach.
+func (p *Provider) preflight(ctx context.Context) (facts, plan, *Rollout, error) {
+	f, drawn, err := p.inspect(ctx)
+	if err != nil {
+		return f, drawn, nil, err
+	}
+	r := &Rollout{Already: f.enabled(drawn), Pools: drawn.pools, Outside: drawn.outside()}
+	if r.Already != "" {
+		return f, drawn, r, nil
+	}
+	if err := f.obstacles(drawn); err != nil {
+		return f, drawn, nil, err
+	}
+	r.Disruption = f.policies.disruption(Blacklist, AtBoot)
+	if r.Drain {
+		stuck, err := p.api.Stuck(ctx, drawn.nodes())
+		if err != nil {
+			return f, drawn, nil, err
+		}
+		if len(stuck) > 0 {
+			return f, drawn, nil, refuse("%s: the roll-out would hang there", stuck[0])
+		}
+	}
+	return f, drawn, r, nil
 }
 
 // announce says what is about to happen to whom.

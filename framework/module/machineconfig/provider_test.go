@@ -45,7 +45,7 @@ func wrongs(t *testing.T, p *Provider, r *Rollout) []string {
 func TestEnableProveRestore(t *testing.T) {
 	w := newWorld(t)
 	p := w.provider()
-	if by, err := p.Enabled(t.Context()); by != "" || err != nil {
+	if by, err := p.MayEnable(t.Context()); by != "" || err != nil {
 		t.Errorf("enabled by %q, %v", by, err)
 	}
 	r, err := p.Enable(t.Context())
@@ -160,7 +160,7 @@ func TestAlreadyEnabled(t *testing.T) {
 			if err != nil || r.Already == "" || len(w.created) > 0 {
 				t.Fatalf("%+v, %v, created %v", r, err, w.created)
 			}
-			if by, err := p.Enabled(t.Context()); by != r.Already || err != nil {
+			if by, err := p.MayEnable(t.Context()); by != r.Already || err != nil {
 				t.Errorf("enabled by %q, %v", by, err)
 			}
 			if changed, err := p.Restore(t.Context(), r); changed != nil || err != nil || len(w.deleted) > 0 {
@@ -221,6 +221,10 @@ func TestRefusals(t *testing.T) {
 			p := w.provider()
 			if tt.option != nil {
 				tt.option(&p.Options)
+			}
+			// A run that is alive is a reason for a run, not one of the cluster's owner.
+			if by, err := p.MayEnable(t.Context()); tt.name != "a living run" && (err == nil || err.Error() != tt.want || by != "") {
+				t.Errorf("beforehand it was refused with %v, %q\nwant %s", err, by, tt.want)
 			}
 			r, err := p.Enable(t.Context())
 			if err == nil || err.Error() != tt.want || r != nil {
