@@ -27,10 +27,10 @@ const policyAPI = "/apis/operator.openshift.io/v1/machineconfigurations/cluster"
 
 // Node disruption policies for the two files.
 const (
-	loadPolicy = `{"files":[{"path":"` + machineconfig.Blacklist + `","actions":[{"type":"None"}]},` +
-		`{"path":"` + machineconfig.AtBoot + `","actions":[{"type":"Restart","restart":{"serviceName":"systemd-modules-load.service"}}]}]}`
-	drainOnly = `{"files":[{"path":"` + machineconfig.Blacklist + `","actions":[{"type":"Drain"}]},` +
-		`{"path":"` + machineconfig.AtBoot + `","actions":[{"type":"None"}]}]}`
+	loadPolicy = `[{"path":"` + machineconfig.Blacklist + `","actions":[{"type":"None"}]},` +
+		`{"path":"` + machineconfig.AtBoot + `","actions":[{"type":"Restart","restart":{"serviceName":"systemd-modules-load.service"}}]}]`
+	drainOnly = `[{"path":"` + machineconfig.Blacklist + `","actions":[{"type":"Drain"}]},` +
+		`{"path":"` + machineconfig.AtBoot + `","actions":[{"type":"None"}]}]`
 )
 
 // request sends an object or a patch to the API server and reads what comes back.
@@ -82,34 +82,42 @@ func joined(errs ...error) error {
 	return errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 }
 
-// setPolicy makes a node disruption policy the cluster's and waits until it is in effect. What
-// it returns, also beside an error, puts the one from before back.
-func setPolicy(ctx context.Context, policy string) (func(context.Context) error, error) {
-	nothing := func(context.Context) error { return nil }
+// setPolicy makes a node disruption policy for files the cluster's and waits until it is in
+// effect. Before it does, it hands over what puts the one from before back.
+func setPolicy(ctx context.Context, files string, later func(func(context.Context) error)) error {
 	raw, err := request(ctx, http.MethodGet, policyAPI, "")
 	if err != nil {
-		return nothing, err
+		return err
 	}
-	var was struct {
-		Spec struct {
-			Policy json.RawMessage `json:"nodeDisruptionPolicy"`
-		} `json:"spec"`
-	}
-	if err := json.Unmarshal(raw, &was); err != nil {
-		return nothing, err
-	}
-	before := "null"
-	if len(was.Spec.Policy) > 0 {
-		before = string(was.Spec.Policy)
+	before, err := policyOf(raw)
+	if err != nil {
+		return err
 	}
 	put := func(ctx context.Context, policy string) error {
-		_, err := request(ctx, http.MethodPatch, policyAPI, `{"spec":{"nodeDisruptionPolicy":`+policy+`}}`)
-		if err != nil {
+		if _, err := request(ctx, http.MethodPatch, policyAPI, `{"spec":{"nodeDisruptionPolicy":`+policy+`}}`); err != nil {
 			return err
 		}
 		return await(ctx, 2*time.Minute, "the operator to take the node disruption policy", policyObserved)
 	}
-	return func(ctx context.Context) error { return put(ctx, before) }, put(ctx, policy)
+	later(func(ctx context.Context) error { return put(ctx, before) })
+	return put(ctx, `{"files":`+files+`}`)
+}
+
+// policyOf is the merge patch that makes a node disruption policy what it is in an object. Only
+// its files are ever set here; where it has none, a null must say so, or ours would stay.
+func policyOf(object []byte) (string, error) {
+	var was struct {
+		Spec struct {
+			Policy *struct {
+				Files json.RawMessage `json:"files"`
+			} `json:"nodeDisruptionPolicy"`
+		} `json:"spec"`
+	}
+	if err := json.Unmarshal(object, &was); err != nil {
+		return "", fmt.Errorf("node disruption policy: %w", err)
+	}
+	patch, err := json.Marshal(was.Spec.Policy) // a nil RawMessage is null
+	return string(patch), err
 }
 
 func policyObserved(ctx context.Context) (bool, error) {
@@ -130,11 +138,12 @@ func policyObserved(ctx context.Context) (bool, error) {
 // withoutReboot lets the spec's roll-outs load the module at once, until the spec ends.
 func withoutReboot(ctx SpecContext) {
 	GinkgoHelper()
-	undo, err := setPolicy(ctx, loadPolicy)
-	DeferCleanup(func(ctx SpecContext) {
-		if err := undo(ctx); err != nil {
-			conclude(reach.GroundBroken, "the node disruption policy from before: "+err.Error())
-		}
+	err := setPolicy(ctx, loadPolicy, func(undo func(context.Context) error) {
+		DeferCleanup(func(ctx SpecContext) {
+			if err := undo(ctx); err != nil {
+				conclude(reach.GroundBroken, "the node disruption policy from before: "+err.Error())
+			}
+		})
 	})
 	if err != nil {
 		conclude(reach.GroundBroken, "node disruption policy: "+err.Error())

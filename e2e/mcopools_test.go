@@ -131,9 +131,6 @@ func customPool(ctx SpecContext, node string) string {
 		return await(ctx, 10*time.Minute, "node "+node+" to be at home in pool "+to, func(ctx context.Context) (bool, error) { return atHome(ctx, node, to) })
 	}
 	home, err := poolOf(ctx, node)
-	if err == nil {
-		err = createPool(ctx, name)
-	}
 	if err != nil {
 		conclude(reach.GroundBroken, "a pool for node "+node+": "+err.Error())
 	}
@@ -142,7 +139,10 @@ func customPool(ctx SpecContext, node string) string {
 			conclude(reach.GroundBroken, "node "+node+" is not back in pool "+home+": "+err.Error())
 		}
 	}, NodeTimeout(15*time.Minute))
-	if err := move(ctx, `""`, name); err != nil {
+	if err = createPool(ctx, name); err == nil {
+		err = move(ctx, `""`, name)
+	}
+	if err != nil {
 		conclude(reach.GroundBroken, "a pool for node "+node+": "+err.Error())
 	}
 	return name

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ import (
 // refusal is a cluster on which nothing may be rolled out, and what is to be said of it.
 type refusal struct {
 	name    string
-	arrange func(ctx SpecContext) (undo func(context.Context) error, why string)
+	arrange func(ctx context.Context, u *undoing) error
 	options func(o *machineconfig.Options)
 	says    string // in the first line
 }
@@ -27,12 +28,12 @@ type refusal struct {
 func refusals() []refusal {
 	return []refusal{
 		{name: "a role that no pool selects", options: rolesOf("sctp-nobody"), says: "no MachineConfigPool selects MachineConfigs of role sctp-nobody"},
-		{name: "a pool without nodes", arrange: anEmptyPool, options: rolesOf("sctp-empty"), says: "has no nodes"},
-		{name: "a paused pool", arrange: paused, says: "is paused"},
+		{name: "a pool without nodes", arrange: anEmptyPool, options: rolesOf(emptyPool()), says: "has no nodes"},
+		{name: "a paused pool", arrange: pausedPool, says: "is paused"},
 		{name: "a PodDisruptionBudget that lets no pod go", arrange: heldPods, says: "lets no pod go"},
 		{name: "a file that somebody has edited", arrange: editedFile, says: "is degraded: "},
 		{name: "a configuration that cannot be rendered", options: func(o *machineconfig.Options) { o.Version = "9.9.9" }, says: "cannot be rendered: "},
-		{name: "a drain that a PodDisruptionBudget holds", arrange: drainPolicy, options: holdWhenCreated, says: "lets no pod go"},
+		{name: "a drain that a PodDisruptionBudget holds", arrange: drainedOnly, options: holdWhenCreated, says: "lets no pod go"},
 	}
 }
 
@@ -61,28 +62,40 @@ func mayRollOut(ctx SpecContext) {
 	}
 }
 
+// undoing is what puts a cluster back that a refusal was arranged on. Each step is there before
+// what it undoes, for that may happen although no answer came, or the spec may end on the way;
+// and each may be taken again.
+type undoing struct{ steps []func(context.Context) error }
+
+func (u *undoing) later(step func(context.Context) error) { u.steps = append(u.steps, step) }
+
+// run takes the last step first. Those that fail are kept for the next time.
+func (u *undoing) run(ctx context.Context) error {
+	var failed []func(context.Context) error
+	var errs []error
+	for _, step := range slices.Backward(u.steps) {
+		if err := step(ctx); err != nil {
+			errs, failed = append(errs, err), append(failed, step)
+		}
+	}
+	slices.Reverse(failed)
+	u.steps = failed
+	return joined(errs...)
+}
+
 // judge arranges the cluster, asks, and says what is not as claimed. What was arranged is
-// undone before it returns, or when the spec ends if it was kept from that.
+// undone before it returns, or when the spec ends if it was kept from that: by then a context
+// that was cut off is no good any more.
 func (r refusal) judge(ctx SpecContext) string {
-	undo := func(context.Context) error { return nil }
+	u := &undoing{}
+	DeferCleanup(func(ctx SpecContext) error { return u.run(ctx) }, NodeTimeout(30*time.Minute))
 	if r.arrange != nil {
-		arranged, why := r.arrange(ctx)
-		if why != "" {
-			return why
+		if err := r.arrange(ctx, u); err != nil {
+			return joined(err, u.run(ctx)).Error()
 		}
-		undone := false
-		undo = func(ctx context.Context) error {
-			if undone {
-				return nil
-			}
-			err := arranged(ctx)
-			undone = err == nil
-			return err
-		}
-		DeferCleanup(func(ctx SpecContext) error { return undo(ctx) }, NodeTimeout(30*time.Minute))
 	}
 	problem := r.refused(ctx)
-	if err := undo(ctx); err != nil {
+	if err := u.run(ctx); err != nil {
 		return strings.TrimPrefix(problem+", and it could not be undone: "+err.Error(), ", and ")
 	}
 	return problem
@@ -110,24 +123,22 @@ func (r refusal) refused(ctx SpecContext) string {
 	return before.differs(inventory(ctx))
 }
 
+// emptyPool is a name that nobody else's pool has.
+func emptyPool() string { return "sctp-empty-" + here.run.ID }
+
 // anEmptyPool makes a pool that no node is in.
-func anEmptyPool(ctx SpecContext) (func(context.Context) error, string) {
-	if err := createPool(ctx, "sctp-empty"); err != nil {
-		return nil, err.Error()
-	}
-	return func(ctx context.Context) error { return deletePool(ctx, "sctp-empty") }, ""
+func anEmptyPool(ctx context.Context, u *undoing) error {
+	u.later(func(ctx context.Context) error { return deletePool(ctx, emptyPool()) })
+	return createPool(ctx, emptyPool())
 }
 
-// paused pauses the pool of the first node, which is not paused, or the spec would be left out.
-func paused(ctx SpecContext) (func(context.Context) error, string) {
+// pausedPool pauses the pool of the first node, which is not paused: see mayRollOut.
+func pausedPool(ctx context.Context, u *undoing) error {
 	pool, err := poolOf(ctx, here.cluster.Nodes[0].Name)
-	if err == nil {
-		err = patchPool(ctx, pool, `{"spec":{"paused":true}}`)
-	}
 	if err != nil {
-		return nil, err.Error()
+		return err
 	}
-	return func(ctx context.Context) error {
+	u.later(func(ctx context.Context) error {
 		if err := patchPool(ctx, pool, `{"spec":{"paused":false}}`); err != nil {
 			return err
 		}
@@ -135,46 +146,43 @@ func paused(ctx SpecContext) (func(context.Context) error, string) {
 			p, err := readPool(ctx, pool)
 			return err == nil && p.Rested(p.Target()) == "", err
 		})
-	}, ""
+	})
+	return patchPool(ctx, pool, `{"spec":{"paused":true}}`)
 }
 
 // editedFile enables SCTP without a reboot and edits one of its files on a node by hand, which
 // the operator's daemon takes for a reason to give up until the file is as it should be.
-func editedFile(ctx SpecContext) (func(context.Context) error, string) {
+func editedFile(ctx context.Context, u *undoing) error {
 	node := here.cluster.Nodes[0].Name
-	unpolicy, err := setPolicy(ctx, loadPolicy)
-	if err != nil {
-		return nil, joined(err, unpolicy(ctx)).Error()
+	if err := setPolicy(ctx, loadPolicy, u.later); err != nil {
+		return err
 	}
 	p := here.machineConfigs(here.run.ID)
-	r, err := p.Enable(ctx)
-	undo := func(ctx context.Context) error {
-		_, err := p.Restore(ctx, r)
-		return joined(err, unpolicy(ctx))
-	}
-	size := 0
-	if err == nil {
-		size, err = sizeOf(ctx, node, machineconfig.AtBoot)
-	}
-	if err == nil {
-		err = resize(ctx, node, machineconfig.AtBoot, size+1)
-	}
-	if err == nil {
-		err = await(ctx, 5*time.Minute, "the pool to be degraded", func(ctx context.Context) (bool, error) { return degraded(ctx, node) })
-	}
+	r, err := p.Enable(ctx) // one that fails has withdrawn what it did
 	if err != nil {
-		return nil, joined(err, undo(ctx)).Error()
+		return err
 	}
-	return func(ctx context.Context) error {
-		err := resize(ctx, node, machineconfig.AtBoot, size)
-		if err == nil {
-			err = await(ctx, 10*time.Minute, "the pool to be at rest again", func(ctx context.Context) (bool, error) {
-				still, err := degraded(ctx, node)
-				return !still, err
-			})
+	u.later(func(ctx context.Context) error {
+		_, err := p.Restore(ctx, r)
+		return err
+	})
+	size, err := sizeOf(ctx, node, machineconfig.AtBoot)
+	if err != nil {
+		return err
+	}
+	u.later(func(ctx context.Context) error {
+		if err := resize(ctx, node, machineconfig.AtBoot, size); err != nil {
+			return err
 		}
-		return joined(err, undo(ctx))
-	}, ""
+		return await(ctx, 10*time.Minute, "the pool to be at rest again", func(ctx context.Context) (bool, error) {
+			still, err := degraded(ctx, node)
+			return err == nil && !still, err
+		})
+	})
+	if err := resize(ctx, node, machineconfig.AtBoot, size+1); err != nil {
+		return err
+	}
+	return await(ctx, 5*time.Minute, "the pool to be degraded", func(ctx context.Context) (bool, error) { return degraded(ctx, node) })
 }
 
 func sizeOf(ctx context.Context, node, path string) (int, error) {
@@ -191,27 +199,22 @@ func resize(ctx context.Context, node, path string, size int) error {
 }
 
 // heldPods puts a budget on the run's own agents that lets none of them go.
-func heldPods(ctx SpecContext) (func(context.Context) error, string) {
-	_, err := here.run.Survey(ctx, false) // by then every node has an agent
-	if err == nil {
-		err = hold(ctx)
+func heldPods(ctx context.Context, u *undoing) error {
+	if err := drainedOnly(ctx, u); err != nil {
+		return err
 	}
-	if err != nil {
-		return nil, joined(err, release(ctx)).Error()
-	}
-	return release, ""
+	return hold(ctx)
 }
 
-// drainPolicy has nodes drained and not rebooted, which takes less time.
-func drainPolicy(ctx SpecContext) (func(context.Context) error, string) {
-	undo, err := setPolicy(ctx, drainOnly)
-	if err == nil {
-		_, err = here.run.Survey(ctx, false)
+// drainedOnly has nodes drained and not rebooted, which takes less time, and sees to it that
+// there is something to drain on each. The budgets of the spec are gone when it is undone.
+func drainedOnly(ctx context.Context, u *undoing) error {
+	if err := setPolicy(ctx, drainOnly, u.later); err != nil {
+		return err
 	}
-	if err != nil {
-		return nil, joined(err, undo(ctx)).Error()
-	}
-	return func(ctx context.Context) error { return joined(release(ctx), undo(ctx)) }, ""
+	u.later(release)
+	_, err := here.run.Survey(ctx, false) // by then every node has an agent
+	return err
 }
 
 // holdWhenCreated puts the budget there once the pre-flight is over, and takes it off when the
