@@ -17,11 +17,7 @@ type Proof struct {
 // systemd-modules-load did at this boot. Whether the kernel has the module is also for an
 // ordinary pod to say, before anybody opens a socket there.
 func (p *Provider) Prove(ctx context.Context, r *Rollout) ([]Proof, error) {
-	nodes, err := p.api.Nodes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	pools, err := p.api.Pools(ctx)
+	pools, nodes, err := p.both(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -139,27 +135,21 @@ func (p *Proof) check(ok bool, format string, args ...any) {
 	}
 }
 
-// boots are the boot ids of all nodes now.
-func (p *Provider) boots(ctx context.Context) (map[string]string, error) {
-	nodes, err := p.api.Nodes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]string{}
-	for _, n := range nodes {
-		out[n.Name] = n.BootID
-	}
-	return out, nil
+// both are pools and nodes as they are now.
+func (p *Provider) both(ctx context.Context) (pools []Pool, nodes []Node, err error) {
+	err = p.patiently(ctx, func(ctx context.Context) (err error) {
+		if pools, err = p.api.Pools(ctx); err == nil {
+			nodes, err = p.api.Nodes(ctx)
+		}
+		return err
+	})
+	return pools, nodes, err
 }
 
 // unlike are sentences about what is not as it was before the roll-out. boots are the nodes'
 // boots before the MachineConfigs were deleted.
 func (p *Provider) unlike(ctx context.Context, r *Rollout, boots map[string]string) ([]string, error) {
-	pools, err := p.api.Pools(ctx)
-	if err != nil {
-		return nil, err
-	}
-	nodes, err := p.api.Nodes(ctx)
+	pools, nodes, err := p.both(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +193,7 @@ func differences(node string, was, now Evidence, booted bool) []string {
 // Untouched are sentences about nodes outside of the pools that are not as they were, and how
 // many were looked at.
 func (p *Provider) Untouched(ctx context.Context, r *Rollout) (wrong []string, looked int, err error) {
-	nodes, err := p.api.Nodes(ctx)
+	_, nodes, err := p.both(ctx)
 	if err != nil {
 		return nil, 0, err
 	}

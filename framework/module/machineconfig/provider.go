@@ -17,7 +17,9 @@ type Options struct {
 	PerNode time.Duration
 	Drain   time.Duration // how long a drain may take; 0 is as long as the budget is
 	Poll    time.Duration // between two looks at pools and nodes
-	Version string        // of Ignition, where it is not to be the documents' 3.2.0
+	// Patience is how long the API server may be away while no roll-out is waited for; 0 is five minutes.
+	Patience time.Duration
+	Version  string // of Ignition, where it is not to be the documents' 3.2.0
 	// Say writes a line for the person who watches.
 	Say func(format string, args ...any)
 	// Look runs a command on a node; nil where there is no access to nodes.
@@ -238,21 +240,34 @@ func (p *Provider) Restore(ctx context.Context, r *Rollout) ([]string, error) {
 	if r == nil || r.Already != "" || r.over {
 		return nil, nil
 	}
-	// Policies may be other ones than when it was enabled.
-	policies, err := p.api.Policies(ctx)
-	if err != nil {
-		return nil, err
-	}
-	r.Disruption = policies.disruption(Blacklist, AtBoot)
-	boots, err := p.boots(ctx)
-	if err != nil {
-		return nil, err
-	}
+	boots, unread := p.beforeRestoring(ctx, r)
 	p.Say("MachineConfig %s is deleted", strings.Join(r.Configs, ", "))
-	if err := p.takeBack(ctx, r); err != nil {
+	if err := errors.Join(unread, p.takeBack(ctx, r)); err != nil {
 		return nil, err
 	}
 	return p.unlike(ctx, r, boots)
+}
+
+// beforeRestoring reads what restoring will be judged by: the boots that nodes have, and what
+// policies make of it now, which may be other ones than when it was enabled.
+func (p *Provider) beforeRestoring(ctx context.Context, r *Rollout) (boots map[string]string, err error) {
+	err = p.patiently(ctx, func(ctx context.Context) error {
+		policies, err := p.api.Policies(ctx)
+		if err != nil {
+			return err
+		}
+		nodes, err := p.api.Nodes(ctx)
+		if err != nil {
+			return err
+		}
+		r.Disruption = policies.disruption(Blacklist, AtBoot)
+		boots = map[string]string{}
+		for _, n := range nodes {
+			boots[n.Name] = n.BootID
+		}
+		return nil
+	})
+	return boots, err
 }
 
 // takeBack deletes the MachineConfigs and waits for the pools.
@@ -267,22 +282,18 @@ func (p *Provider) takeBack(ctx context.Context, r *Rollout) error {
 	return nil
 }
 
-// deleteLimit is how long an API server may be away when a MachineConfig is to be deleted: it
-// may be that of the node which reboots.
-const deleteLimit = 5 * time.Minute
+// patience is how long an API server may be away when no roll-out is waited for: it may be
+// that of a node which reboots.
+const patience = 5 * time.Minute
 
-// delete deletes the MachineConfigs, and does not give up at the first try.
-func (p *Provider) delete(ctx context.Context, r *Rollout) error {
-	ctx, cancel := context.WithTimeout(ctx, deleteLimit)
+// patiently asks an API server until it answers.
+func (p *Provider) patiently(ctx context.Context, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(p.Patience, patience))
 	defer cancel()
 	tick := time.NewTicker(cmp.Or(p.Poll, poll))
 	defer tick.Stop()
 	for {
-		var errs []error
-		for _, name := range r.Configs {
-			errs = append(errs, p.api.Delete(ctx, name))
-		}
-		err := errors.Join(errs...)
+		err := ask(ctx)
 		if err == nil {
 			return nil
 		}
@@ -292,6 +303,17 @@ func (p *Provider) delete(ctx context.Context, r *Rollout) error {
 			return err
 		}
 	}
+}
+
+// delete deletes the MachineConfigs, and does not give up at the first try.
+func (p *Provider) delete(ctx context.Context, r *Rollout) error {
+	return p.patiently(ctx, func(ctx context.Context) error {
+		var errs []error
+		for _, name := range r.Configs {
+			errs = append(errs, p.api.Delete(ctx, name))
+		}
+		return errors.Join(errs...)
+	})
 }
 
 // Abandon deletes the MachineConfigs and waits for nothing: the operator takes the nodes back

@@ -3,6 +3,7 @@ package machineconfig
 import (
 	"context"
 	"errors"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -345,13 +346,18 @@ func TestTheAPIServerMayReboot(t *testing.T) {
 	}
 }
 
-// An API server that is away does not keep a MachineConfig from being withdrawn.
+// An API server that is away for a while keeps nothing from being withdrawn or proven,
+// whenever that is.
 func TestDeletedAtLast(t *testing.T) {
 	w := newWorld(t)
 	p := w.provider()
 	r, err := p.Enable(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	w.silent = 3
+	if wrong := wrongs(t, p, r); len(wrong) > 0 {
+		t.Errorf("proof: %q", wrong)
 	}
 	say := p.Say
 	p.Say = func(format string, args ...any) {
@@ -360,8 +366,31 @@ func TestDeletedAtLast(t *testing.T) {
 			w.silent = 3
 		}
 	}
+	w.silent = 3
 	if changed, err := p.Restore(t.Context(), r); err != nil || len(changed) > 0 || len(w.deleted) != 1 {
 		t.Errorf("restored: %q, %v, deleted %v", changed, err, w.deleted)
+	}
+}
+
+// What cannot be read is no reason to leave a MachineConfig there; but then nobody says that
+// the nodes are as they were.
+func TestDeletedUnread(t *testing.T) {
+	w := newWorld(t)
+	p := w.provider(func(o *Options) { o.Patience = time.Millisecond })
+	r, err := p.Enable(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.silent = math.MaxInt
+	say := p.Say
+	p.Say = func(format string, args ...any) {
+		say(format, args...)
+		if strings.HasSuffix(format, "is deleted") {
+			w.silent = 0
+		}
+	}
+	if _, err := p.Restore(t.Context(), r); !errors.Is(err, errLost) || len(w.deleted) != 1 || !r.Over() {
+		t.Errorf("restored: %v, deleted %v, over %v", err, w.deleted, r.Over())
 	}
 }
 

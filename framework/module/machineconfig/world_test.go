@@ -355,6 +355,9 @@ func (w *world) Pools(context.Context) ([]Pool, error) {
 }
 
 func (w *world) Nodes(context.Context) ([]Node, error) {
+	if err := w.lost(); err != nil {
+		return nil, err
+	}
 	seen := slices.Clone(w.nodes)
 	for i := range seen {
 		seen[i].Annotations = map[string]string{}
@@ -409,7 +412,7 @@ func (w *world) Delete(_ context.Context, name string) error {
 	return nil
 }
 
-func (w *world) Policies(context.Context) (Policies, error)         { return w.disruption, nil }
+func (w *world) Policies(context.Context) (Policies, error)         { return w.disruption, w.lost() }
 func (w *world) Progressing(context.Context) (string, error)        { return w.updating, nil }
 func (w *world) Layered(context.Context) (map[string]string, error) { return w.layers, nil }
 func (w *world) Stuck(context.Context, []string) ([]string, error)  { return w.held, nil }
