@@ -173,18 +173,21 @@ func (p *Provider) unlike(ctx context.Context, r *Rollout, boots map[string]stri
 	return out, nil
 }
 
-// differences between how a node was and is. A module stays loaded until the node boots.
+// differences between how a node was and is, where both times somebody looked: a run without
+// access may take back what one with access has begun. A module stays loaded until the node
+// boots.
 func differences(node string, was, now Evidence, booted bool) []string {
 	var out []string
+	looked := was.Files != nil && now.Files != nil
 	for _, path := range sorted(was.Files) {
-		if was.Files[path] != now.Files[path] {
+		if looked && was.Files[path] != now.Files[path] {
 			out = append(out, fmt.Sprintf("node %s: %s was %s and is %s", node, path, was.Files[path], now.Files[path]))
 		}
 	}
 	if was.Config != now.Config {
 		out = append(out, fmt.Sprintf("node %s has %s, and had %s", node, now.Config, was.Config))
 	}
-	if booted && now.Loaded && !was.Loaded {
+	if looked && booted && now.Loaded && !was.Loaded {
 		out = append(out, fmt.Sprintf("node %s has SCTP after its reboot, and had none before", node))
 	}
 	return out
@@ -212,7 +215,7 @@ func (p *Provider) Untouched(ctx context.Context, r *Rollout) (wrong []string, l
 		}
 		looked++
 		wrong = append(wrong, differences(n.Name, was, now, false)...)
-		if now.Loaded && !was.Loaded {
+		if was.Files != nil && now.Loaded && !was.Loaded {
 			wrong = append(wrong, fmt.Sprintf("node %s has SCTP, and had none before", n.Name))
 		}
 		if was.BootID != now.BootID {

@@ -120,6 +120,7 @@ func TestDifferences(t *testing.T) {
 		{"none", was, true, nil},
 		{"loaded, and not booted since", Evidence{Config: "r0", Files: was.Files, Loaded: true}, false, nil},
 		{"loaded after a boot", Evidence{Config: "r0", Files: was.Files, Loaded: true}, true, []string{"node b has SCTP after its reboot, and had none before"}},
+		{"nobody looks any more", Evidence{Config: "r0"}, true, nil},
 		{
 			"all",
 			Evidence{Config: "r1", Files: map[string]string{"/x": "600 sha256:1", "/y": "644 sha256:2"}},
@@ -131,5 +132,8 @@ func TestDifferences(t *testing.T) {
 		if got := differences("b", was, tt.now, tt.booted); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s: %q\nwant %q", tt.name, got, tt.want)
 		}
+	}
+	if got := differences("b", Evidence{Config: "r0"}, Evidence{Config: "r0", Files: was.Files, Loaded: true}, true); len(got) > 0 {
+		t.Errorf("nobody had looked before: %q", got)
 	}
 }

@@ -418,12 +418,21 @@ func TestAdoption(t *testing.T) {
 	}
 }
 
+// Who takes it back need not have the access to nodes that the run had.
 func TestTakeBackWhatADeadRunLeft(t *testing.T) {
+	for name, look := range map[string]func(*world) Look{
+		"with access": func(w *world) Look { return w.look }, "without": func(*world) Look { return nil },
+	} {
+		t.Run(name, func(t *testing.T) { takeBackWhatADeadRunLeft(t, look) })
+	}
+}
+
+func takeBackWhatADeadRunLeft(t *testing.T, look func(*world) Look) {
 	w := newWorld(t)
 	if _, err := w.provider(func(o *Options) { o.Run = "old" }).Enable(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p := w.provider()
+	p := w.provider(func(o *Options) { o.Look = look(w) })
 	left, err := p.Left(t.Context())
 	if err != nil || left == nil || left.Adopted != "old" {
 		t.Fatalf("left: %+v, %v", left, err)
