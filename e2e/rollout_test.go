@@ -224,6 +224,9 @@ func (s *suite) lacksForModule(ctx context.Context, n spec.Need) string {
 		if r.Already != "" {
 			return "SCTP was enabled before this run, by " + r.Already
 		}
+		if r.Over() {
+			return "its MachineConfig has been taken back already"
+		}
 	case spec.MachineConfig:
 		if !s.facts.MachineConfigs {
 			return "nodes of this cluster are not configured by MachineConfigs, as OKD's are"
