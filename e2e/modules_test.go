@@ -22,6 +22,7 @@ type moduleState struct {
 
 	provider *machineconfig.Provider
 	rollout  *machineconfig.Rollout // nil where no MachineConfig was asked for
+	hosted   string                 // why none can be rolled out although one was asked for
 	proofs   []machineconfig.Proof  // of the nodes it has reached, before any socket
 	end      func()                 // of the lease
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,14 +43,21 @@ func (k *moduleState) rollOut(ctx context.Context, s *suite, run string) error {
 	if s.management != "" {
 		return s.askManagement(ctx, run)
 	}
+	k.provider = s.machineConfigs(run)
 	var err error
+	if k.hosted, err = k.provider.Hosted(ctx); err != nil {
+		return err
+	}
+	if k.hosted != "" {
+		s.say("nothing is rolled out: %s", k.hosted)
+		return nil
+	}
 	if k.first, err = look(ctx, s); err != nil {
 		return err
 	}
 	if err := k.hold(ctx, s, run); err != nil {
 		return errors.Join(err, k.giveUp(ctx, s, run))
 	}
-	k.provider = s.machineConfigs(run)
 	done := s.timed("SCTP enabled by a MachineConfig")
 	r, err := k.provider.Enable(ctx)
 	if err == nil {
@@ -218,6 +226,9 @@ func (s *suite) lacksForModule(ctx context.Context, n spec.Need) string {
 	r := s.modules.rollout
 	switch n {
 	case spec.RolledOut:
+		if s.modules.hosted != "" {
+			return s.modules.hosted
+		}
 		if r == nil {
 			return "it is about a MachineConfig that this run has rolled out: --enable-module=machineconfig"
 		}
@@ -229,7 +240,7 @@ func (s *suite) lacksForModule(ctx context.Context, n spec.Need) string {
 		}
 	case spec.MachineConfig:
 		if !s.facts.MachineConfigs {
-			return "nodes of this cluster are not configured by MachineConfigs, as OKD's are"
+			return cmp.Or(s.modules.hosted, "nodes of this cluster are not configured by MachineConfigs, as OKD's are")
 		}
 		if by, err := s.machineConfigs(s.run.ID).MayEnable(ctx); err == nil && by != "" {
 			return "it rolls out a MachineConfig of its own, and SCTP is enabled already, by " + by

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/yaml"
 
 	"sctp.test/framework/cluster"
 )
@@ -167,8 +168,14 @@ func TestDryRunNodePool(t *testing.T) {
 					t.Errorf("it was not a dry run: %s", s)
 				}
 			}
-			if tt.err == "" && (len(*sent) != 2 || !strings.Contains((*sent)[0], "kind: MachineConfig") || !strings.Contains((*sent)[1], `{"name":"load-sctp-module"}]`)) {
-				t.Errorf("sent %q", *sent)
+			if tt.err != "" {
+				return
+			}
+			if len(*sent) != 2 || !strings.Contains((*sent)[1], `{"name":"load-sctp-module"}]`) {
+				t.Fatalf("sent %q", *sent)
+			}
+			if c := carried(t, (*sent)[0]); c.Metadata.Name != documentName || c.Metadata.Labels[RoleLabel] != "worker" || !c.Spec.Config.enables() {
+				t.Errorf("the ConfigMap has %+v", c)
 			}
 		})
 	}
@@ -176,4 +183,25 @@ func TestDryRunNodePool(t *testing.T) {
 	if _, err := DryRunNodePool(t.Context(), c.Client.Discovery().RESTClient(), "np", "1"); err == nil || err.Error() != `NodePool "np": want namespace/name` {
 		t.Errorf("error %v", err)
 	}
+}
+
+// carried is the MachineConfig in a ConfigMap that was sent, read as the NodePool's controller
+// reads it.
+func carried(t *testing.T, sent string) Config {
+	t.Helper()
+	var m corev1.ConfigMap
+	if err := decode([]byte(sent[strings.Index(sent, "{"):]), &m); err != nil {
+		t.Fatal(err)
+	}
+	var object struct {
+		metav1.TypeMeta `json:",inline"`
+		Config          `json:",inline"`
+	}
+	if err := yaml.Unmarshal([]byte(m.Data["config"]), &object); err != nil {
+		t.Fatal(err)
+	}
+	if object.Kind != "MachineConfig" || object.APIVersion != "machineconfiguration.openshift.io/v1" {
+		t.Errorf("the ConfigMap has a %s of %s", object.Kind, object.APIVersion)
+	}
+	return object.Config
 }

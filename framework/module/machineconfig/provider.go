@@ -126,11 +126,21 @@ func (p *Provider) announce(r *Rollout, drawn plan) {
 	p.Say("nodes %s of pool %s: %s; at most %v", strings.Join(drawn.nodes(), ", "), strings.Join(drawn.pools, ", "), what, p.budget(r))
 }
 
+// Hosted says why no MachineConfig of this cluster's configures its nodes, "" where its control
+// plane is its own.
+func (p *Provider) Hosted(ctx context.Context) (string, error) {
+	topology, err := p.api.Topology(ctx)
+	if err != nil || topology != "External" {
+		return "", err
+	}
+	return "the control plane of this cluster is hosted elsewhere (controlPlaneTopology External), where nodes are configured by a NodePool: pass --management-kubeconfig", nil
+}
+
 // mayBegin refuses a cluster whose nodes are not configured by MachineConfigs.
 func (p *Provider) mayBegin(ctx context.Context) error {
-	topology, err := p.api.Topology(ctx)
-	if err == nil && topology == "External" {
-		err = Absent{"the control plane of this cluster is hosted elsewhere (controlPlaneTopology External), where nodes are configured by a NodePool: pass --management-kubeconfig"}
+	why, err := p.Hosted(ctx)
+	if why != "" {
+		return Absent{why}
 	}
 	return err
 }

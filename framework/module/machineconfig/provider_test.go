@@ -243,6 +243,17 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func TestHosted(t *testing.T) {
+	w := newWorld(t)
+	if why, err := w.provider().Hosted(t.Context()); why != "" || err != nil {
+		t.Errorf("hosted: %q, %v", why, err)
+	}
+	w.topology = "External"
+	if why, err := w.provider().Hosted(t.Context()); !strings.Contains(why, "pass --management-kubeconfig") || err != nil {
+		t.Errorf("hosted: %q, %v", why, err)
+	}
+}
+
 // Nodes are looked at one by one where the pool's counts are of a moment ago.
 func TestIdle(t *testing.T) {
 	for want, n := range map[string]Node{
