@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
 // Options are what a person and a spec decide about a roll-out.
@@ -191,7 +194,6 @@ func (p *Provider) rollOut(ctx context.Context, r *Rollout, roles []string) erro
 		if err != nil {
 			return p.failed(ctx, r, err)
 		}
-		r.Configs = append(r.Configs, name)
 		p.Say("MachineConfig %s created for pool %s", name, role)
 	}
 	if err := p.await(ctx, r, forth); err != nil {
@@ -202,7 +204,8 @@ func (p *Provider) rollOut(ctx context.Context, r *Rollout, roles []string) erro
 }
 
 // create makes one MachineConfig and returns its name: the documents', unless somebody has
-// one of that name, or several are needed.
+// one of that name, or several are needed. It is the roll-out's, and withdrawn with it, unless
+// the API server has said that it did not make it: an answer may get lost.
 func (p *Provider) create(ctx context.Context, r *Rollout, role string, several bool) (string, error) {
 	name := documentName
 	if several {
@@ -219,7 +222,17 @@ func (p *Provider) create(ctx context.Context, r *Rollout, role string, several 
 	if err != nil {
 		return "", err
 	}
-	return name, p.api.Create(ctx, raw)
+	err = p.api.Create(ctx, raw)
+	if !denied(err) {
+		r.Configs = append(r.Configs, name)
+	}
+	return name, err
+}
+
+// denied says whether an error is an API server's word that it did nothing.
+func denied(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Code >= http.StatusBadRequest && status.Status().Code < http.StatusInternalServerError
 }
 
 // failed withdraws what was begun and says so. A run that is interrupted waits for nobody:

@@ -3,11 +3,15 @@ package machineconfig
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"sctp.test/framework/cluster"
 )
@@ -462,6 +466,27 @@ func TestNamesThatAreTaken(t *testing.T) {
 	w.config("load-sctp-module", "nobody", `{"ignition":{"version":"3.2.0"}}`)
 	if _, err := w.provider().Enable(t.Context()); err != nil || !reflect.DeepEqual(w.created, []string{"load-sctp-module-new"}) {
 		t.Errorf("created %v, %v", w.created, err)
+	}
+}
+
+// A MachineConfig may be there although its creation failed.
+func TestTheAnswerGetsLost(t *testing.T) {
+	for _, tt := range []struct {
+		err     error
+		deleted []string
+	}{
+		{errLost, []string{"load-sctp-module"}},
+		{apierrors.NewInternalError(errLost), []string{"load-sctp-module"}},
+		{apierrors.NewForbidden(schema.GroupResource{}, "load-sctp-module", errors.New("no right")), nil},
+	} {
+		w := newWorld(t)
+		w.createErr = fmt.Errorf("creating: %w", tt.err)
+		if _, err := w.provider().Enable(t.Context()); !errors.Is(err, tt.err) || !reflect.DeepEqual(w.deleted, tt.deleted) {
+			t.Errorf("deleted %v, error %v", w.deleted, err)
+		}
+		if _, there := w.configs["load-sctp-module"]; there {
+			t.Errorf("%v: it is still there", tt.err)
+		}
 	}
 }
 

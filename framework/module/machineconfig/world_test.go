@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sctp.test/framework/cluster"
@@ -42,6 +43,7 @@ type world struct {
 	breaks      string   // the node whose daemon gives up
 	sticky      bool     // drains do not end
 	heals       bool     // daemons that have given up try again
+	createErr   error    // what a creation is answered with, whatever came of it
 	created     []string
 	deleted     []string
 	clock       time.Time
@@ -393,9 +395,12 @@ func (w *world) Create(_ context.Context, raw []byte) error {
 	if _, taken := w.configs[c.Metadata.Name]; taken {
 		return fmt.Errorf("%s exists", c.Metadata.Name)
 	}
+	if apierrors.IsForbidden(w.createErr) {
+		return w.createErr
+	}
 	w.configs[c.Metadata.Name] = c
 	w.created = append(w.created, c.Metadata.Name)
-	return nil
+	return w.createErr
 }
 
 func (w *world) Own(_ context.Context, name, run string) error {
