@@ -177,7 +177,7 @@ func (s *suite) prepareAndRun(ctx context.Context, m *testing.M, folder string) 
 	}
 	if err != nil {
 		if ctx.Err() != nil {
-			return exitInterrupted, errors.New("interrupted")
+			return exitInterrupted, fmt.Errorf("interrupted: %w", err) // which says what was withdrawn, or left
 		}
 		return exitBadInput, err
 	}
