@@ -128,7 +128,7 @@ func customPool(ctx SpecContext, node string) string {
 		if err != nil {
 			return err
 		}
-		return await(ctx, 10*time.Minute, "node "+node+" to be at home in pool "+to, func(ctx context.Context) (bool, error) { return atHome(ctx, node, to) })
+		return await(ctx, here.rollout, "node "+node+" to be at home in pool "+to, func(ctx context.Context) (bool, error) { return atHome(ctx, node, to) })
 	}
 	home, err := poolOf(ctx, node)
 	if err != nil {
@@ -138,7 +138,7 @@ func customPool(ctx SpecContext, node string) string {
 		if err := joined(move(ctx, "null", home), deletePool(ctx, name)); err != nil {
 			conclude(reach.GroundBroken, "node "+node+" is not back in pool "+home+": "+err.Error())
 		}
-	}, NodeTimeout(15*time.Minute))
+	}, rollOuts(1))
 	if err = createPool(ctx, name); err == nil {
 		err = move(ctx, `""`, name)
 	}

@@ -110,7 +110,7 @@ var _ = chapter("The SCTP module, by MachineConfig", func() {
 		if wrong := here.modules.stillOn(ctx); len(wrong) > 0 {
 			Fail(sentences("MOD-06: the module is not gone", wrong))
 		}
-	}, NodeTimeout(2*time.Hour))
+	}, rollOuts(1))
 
 	It("is not loaded by objects that mention SCTP", spec.Case{
 		ID: "MOD-03", Level: spec.Extended, Needs: spec.Needs{spec.ModuleOff},
@@ -152,7 +152,7 @@ var _ = chapter("The SCTP module, by MachineConfig", func() {
 		if len(wrong) > 0 {
 			Fail(sentences("MOD-08: the roll-out to pool "+pool+" did not stay there", wrong))
 		}
-	}, NodeTimeout(time.Hour))
+	}, rollOuts(4)) // the node moves into its pool and out of it
 
 	It("is enabled without a reboot where a node disruption policy says so", spec.Case{
 		ID: "MOD-09", Level: spec.Extended, Effect: spec.Cluster, Pace: spec.Slow, Needs: spec.Needs{spec.MachineConfig},
@@ -182,7 +182,7 @@ var _ = chapter("The SCTP module, by MachineConfig", func() {
 			Fail(sentences("MOD-09: the kernel has no SCTP after the roll-out", wrong))
 		}
 		measured("rolled out in %v; %s", r.Took.Round(time.Second), r.Kept())
-	}, NodeTimeout(time.Hour))
+	}, rollOuts(2))
 
 	It("is refused with the reason, and the cluster left as it was", spec.Case{
 		ID: "MOD-10", Level: spec.Extended, Effect: spec.Cluster, Pace: spec.Slow, Needs: spec.Needs{spec.MachineConfig, spec.NodeAccess},
@@ -200,8 +200,19 @@ var _ = chapter("The SCTP module, by MachineConfig", func() {
 		if len(wrong) > 0 {
 			Fail(sentences(fmt.Sprintf("MOD-10: %d of %d refusals are not as claimed", len(wrong), len(refusals())), wrong))
 		}
-	}, NodeTimeout(time.Hour))
+	}, rollOuts(4)) // two, and both are taken back
 }, SpecPriority(-1))
+
+// rollOuts limits a spec, or what undoes it, to the time that so many roll-outs may take, and
+// some more for what is around them. How many nodes there are is known when the specs are to
+// be run, not yet when they are only counted.
+func rollOuts(times int) NodeTimeout {
+	nodes := 1
+	if here.cluster != nil {
+		nodes = len(here.cluster.Nodes) + len(here.cluster.LeftOut)
+	}
+	return NodeTimeout(time.Duration(times*nodes)*here.rollout + 30*time.Minute)
+}
 
 // enable rolls out a MachineConfig of the spec's own, proves it, and takes it back when the
 // spec ends, whatever happens.
@@ -216,7 +227,7 @@ func enable(ctx SpecContext, id string, change ...func(*machineconfig.Options)) 
 		if _, err := p.Restore(ctx, r); err != nil {
 			conclude(reach.GroundBroken, id+": taking the MachineConfig back: "+err.Error())
 		}
-	}, NodeTimeout(time.Hour))
+	}, rollOuts(1))
 	if r.Already != "" {
 		conclude(reach.GroundBroken, id+": SCTP is enabled already, by "+r.Already)
 	}

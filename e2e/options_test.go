@@ -139,6 +139,13 @@ func (o *options) parse(args []string) error {
 	return err
 }
 
+// given says whether a flag stands on the command line.
+func given(name string) bool {
+	found := false
+	flag.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
+}
+
 // dialer opens streams to the agent outside of the cluster; nil where none is named.
 func (o *options) dialer() probe.Dialer {
 	if argv := strings.Fields(o.external); len(argv) > 0 {

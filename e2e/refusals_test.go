@@ -88,7 +88,7 @@ func (u *undoing) run(ctx context.Context) error {
 // that was cut off is no good any more.
 func (r refusal) judge(ctx SpecContext) string {
 	u := &undoing{}
-	DeferCleanup(func(ctx SpecContext) error { return u.run(ctx) }, NodeTimeout(30*time.Minute))
+	DeferCleanup(func(ctx SpecContext) error { return u.run(ctx) }, rollOuts(1))
 	if r.arrange != nil {
 		if err := r.arrange(ctx, u); err != nil {
 			return joined(err, u.run(ctx)).Error()

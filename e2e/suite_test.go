@@ -118,6 +118,9 @@ func (s *suite) main(ctx context.Context, m *testing.M) (int, error) {
 // plan builds the spec tree, narrows it, and counts what is left.
 func (s *suite) plan() (int, error) {
 	s.config, _ = ginkgo.GinkgoConfiguration()
+	if !given("ginkgo.timeout") {
+		s.config.Timeout = 0 // specs have limits of their own, which follow the number of nodes
+	}
 	s.labels = s.config.LabelFilter
 	ginkgo.PreviewSpecs("") // builds the tree, so that IDs are known
 	if err := s.narrow(&s.config); err != nil {
