@@ -93,6 +93,28 @@ func poolOf(ctx context.Context, node string) (string, error) {
 	return "", fmt.Errorf("node %s is in no pool", node)
 }
 
+// aWorker is a node whose pool is the workers', from which a custom pool can take it; others are
+// the control plane's for good, or somebody has given them a pool already.
+func aWorker(ctx context.Context) string {
+	GinkgoHelper()
+	api := machineconfig.Live(here.cluster)
+	pools, err1 := api.Pools(ctx)
+	nodes, err2 := api.Nodes(ctx)
+	if err := joined(err1, err2); err != nil {
+		conclude(reach.GroundBroken, "pools and nodes: "+err.Error())
+	}
+	tested := func(n machineconfig.Node) bool {
+		return slices.ContainsFunc(here.cluster.Nodes, func(t cluster.Node) bool { return t.Name == n.Name })
+	}
+	for _, n := range slices.Backward(nodes) {
+		if home, ok := machineconfig.Primary(pools, n.Labels); ok && home == "worker" && tested(n) {
+			return n.Name
+		}
+	}
+	Skip("it takes a node from pool worker, which has none of the nodes that are tested")
+	return ""
+}
+
 func degraded(ctx context.Context, node string) (bool, error) {
 	name, err := poolOf(ctx, node)
 	if err != nil {

@@ -139,8 +139,8 @@ var _ = chapter("The SCTP module, by MachineConfig", func() {
 		Claim:  "A MachineConfig for a custom pool MUST enable SCTP on the nodes of that pool, and MUST NOT change any other node.",
 		Source: poolDocs,
 	}, func(ctx SpecContext) {
+		node := aWorker(ctx)
 		withoutReboot(ctx)
-		node := here.cluster.Nodes[len(here.cluster.Nodes)-1].Name
 		pool := customPool(ctx, node)
 		p, r := enable(ctx, "MOD-08", func(o *machineconfig.Options) { o.Roles = []string{pool} })
 		wrong, looked, err := p.Untouched(ctx, r)
