@@ -38,6 +38,8 @@ type API interface {
 	Topology(ctx context.Context) (string, error)
 	// Pools are all MachineConfigPools; Absent where the API server does not know them.
 	Pools(ctx context.Context) ([]Pool, error)
+	// Nodes are those that the operator may have to do with: Windows nodes are workers by their
+	// label, too, and another operator's.
 	Nodes(ctx context.Context) ([]Node, error)
 	// Config is a MachineConfig; nil where there is none of that name.
 	Config(ctx context.Context, name string) (*Config, error)
@@ -104,6 +106,9 @@ func (l live) Nodes(ctx context.Context) ([]Node, error) {
 	}
 	var out []Node
 	for _, n := range list.Items {
+		if n.Labels[corev1.LabelOSStable] == "windows" {
+			continue
+		}
 		ready := slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
 			return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
 		})

@@ -55,12 +55,19 @@ const poolList = `{"apiVersion":"machineconfiguration.openshift.io/v1","kind":"M
   "status":{"observedGeneration":4,"configuration":{"name":"rendered-worker-0"},"machineCount":2,"readyMachineCount":1,"updatedMachineCount":1,"unavailableMachineCount":1,"degradedMachineCount":0,
     "conditions":[{"type":"Updating","status":"True","reason":"","message":"All nodes are updating to MachineConfig rendered-worker-1","lastTransitionTime":"2026-01-01T00:00:00Z"}]}}]}`
 
+// The operator for Windows labels its nodes as workers, and no daemon annotates them.
+const nodeList = `{"kind":"NodeList","apiVersion":"v1","items":[
+  {"metadata":{"name":"a","labels":{"kubernetes.io/os":"linux","node-role.kubernetes.io/worker":""},"annotations":{"machineconfiguration.openshift.io/currentConfig":"rendered-worker-0"}},
+    "status":{"nodeInfo":{"bootID":"1"},"conditions":[{"type":"Ready","status":"True"}]}},
+  {"metadata":{"name":"win","labels":{"kubernetes.io/os":"windows","node-role.kubernetes.io/worker":""}}}]}`
+
 func TestLive(t *testing.T) {
 	c, sent := server(t, map[string]string{
 		"GET " + poolsPath:             poolList,
 		"GET " + versionPath:           `{"status":{"conditions":[{"type":"Progressing","status":"True","reason":"","message":"Working towards 4.21.0"}]}}`,
 		"GET " + infraPath:             `{"status":{"controlPlaneTopology":"SingleReplica"}}`,
 		"GET " + layersPath:            `{"items":[{"metadata":{"name":"layer"},"spec":{"machineConfigPool":{"name":"worker"}}}]}`,
+		"GET /api/v1/nodes":            nodeList,
 		"POST " + configsPath:          `{}`,
 		"PATCH " + configsPath + "/mc": `{}`,
 	})
@@ -75,6 +82,10 @@ func TestLive(t *testing.T) {
 	}
 	if why := p.Rested(p.Target()); why != "1 of 2 machines have rendered-worker-1" {
 		t.Errorf("it waits for %q", why)
+	}
+	nodes, err := api.Nodes(ctx)
+	if err != nil || len(nodes) != 1 || nodes[0].Name != "a" || nodes[0].BootID != "1" || !nodes[0].Ready || nodes[0].Current() != "rendered-worker-0" {
+		t.Errorf("nodes %+v, %v", nodes, err)
 	}
 	progressing, err1 := api.Progressing(ctx)
 	topology, err2 := api.Topology(ctx)

@@ -134,8 +134,8 @@ func (p Pool) Rested(target string) string {
 var standing = []string{"master", "arbiter", "worker"}
 
 // Primary is the one pool that a node with these labels lives in: the control plane's, else
-// a custom one, else worker (machine-config-operator pkg/helpers). ok is false where there is
-// none, and where two custom pools want the node.
+// a custom one, else worker (machine-config-operator pkg/helpers). ok is false, and there is no
+// name, where there is none, and where two custom pools want the node.
 func Primary(pools []Pool, node map[string]string) (pool string, ok bool) {
 	var custom []string
 	found := map[string]bool{}
@@ -155,10 +155,10 @@ func Primary(pools []Pool, node map[string]string) (pool string, ok bool) {
 		return "arbiter", true
 	case len(custom) == 1:
 		return custom[0], true
-	case len(custom) > 1:
-		return "", false
+	case len(custom) == 0 && found["worker"]:
+		return "worker", true
 	}
-	return "worker", found["worker"]
+	return "", false
 }
 
 // Config is what the suite reads of a MachineConfig, rendered or not. What it writes is made

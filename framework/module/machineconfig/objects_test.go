@@ -43,11 +43,11 @@ func TestPrimary(t *testing.T) {
 		{roles("master", "edge"), "master", true},
 		{roles("arbiter", "worker"), "arbiter", true},
 		{roles("worker", "edge", "infra"), "", false},
-		{roles("other"), "worker", false},
+		{roles("other"), "", false},
 	}
 	for _, tt := range tests {
 		pool, ok := Primary(standingPools(), tt.labels)
-		if ok != tt.ok || ok && pool != tt.pool {
+		if ok != tt.ok || pool != tt.pool {
 			t.Errorf("%v: pool %q, %v", tt.labels, pool, ok)
 		}
 	}
