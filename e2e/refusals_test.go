@@ -21,6 +21,7 @@ type refusal struct {
 	arrange func(ctx context.Context, u *undoing) error
 	options func(o *machineconfig.Options)
 	says    string // in the first line
+	drains  bool   // it is about a drain, which a cluster with a control plane of one node has not
 }
 
 // refusals are those of MOD-10. The first ones begin nothing; the last two begin a roll-out,
@@ -30,10 +31,10 @@ func refusals() []refusal {
 		{name: "a role that no pool selects", options: rolesOf("sctp-nobody"), says: "no MachineConfigPool selects MachineConfigs of role sctp-nobody"},
 		{name: "a pool without nodes", arrange: anEmptyPool, options: rolesOf(emptyPool()), says: "has no nodes"},
 		{name: "a paused pool", arrange: pausedPool, says: "is paused"},
-		{name: "a PodDisruptionBudget that lets no pod go", arrange: heldPods, says: "lets no pod go"},
+		{name: "a PodDisruptionBudget that lets no pod go", arrange: heldPods, says: "lets no pod go", drains: true},
 		{name: "a file that somebody has edited", arrange: editedFile, says: "is degraded: "},
 		{name: "a configuration that cannot be rendered", options: func(o *machineconfig.Options) { o.Version = "9.9.9" }, says: "cannot be rendered: "},
-		{name: "a drain that a PodDisruptionBudget holds", arrange: drainedOnly, options: holdWhenCreated, says: "lets no pod go"},
+		{name: "a drain that a PodDisruptionBudget holds", arrange: drainedOnly, options: holdWhenCreated, says: "lets no pod go", drains: true},
 	}
 }
 

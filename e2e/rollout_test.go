@@ -211,8 +211,11 @@ func (k *moduleState) howRolledOut(s *suite) string {
 	if r.Adopted != "" {
 		text += ", begun by run " + r.Adopted
 	}
-	if r.Reboot {
+	switch {
+	case r.Reboot && r.Drain:
 		text += ", each node drained and rebooted"
+	case r.Reboot:
+		text += ", each node rebooted"
 	}
 	if i := slices.IndexFunc(s.cluster.Nodes, func(n cluster.Node) bool { return !strings.Contains(n.OS, "CoreOS") }); i >= 0 {
 		text += fmt.Sprintf("; nodes are no CoreOS (%s), so ostree, SELinux and first-boot Ignition were not exercised", s.cluster.Nodes[i].OS)

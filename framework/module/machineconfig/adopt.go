@@ -55,8 +55,7 @@ func (p *Provider) Left(ctx context.Context) (*Rollout, error) {
 	if err := p.reached(ctx, r, ours); err != nil {
 		return nil, err
 	}
-	policies, err := p.api.Policies(ctx)
-	r.Disruption = policies.disruption(Blacklist, AtBoot)
+	r.Disruption, err = p.disruption(ctx)
 	return r, err
 }
 

@@ -32,6 +32,13 @@ const (
 	infraPath   = "/apis/config.openshift.io/v1/infrastructures/cluster"
 )
 
+// SingleNode is the topology of a control plane of one node, and hosted that of one which is
+// elsewhere (config.openshift.io/v1 TopologyMode).
+const (
+	SingleNode = "SingleReplica"
+	hosted     = "External"
+)
+
 // API is what a roll-out asks of a cluster. Tests put a small operator in its place.
 type API interface {
 	// Topology is Infrastructure's status.controlPlaneTopology, "" where there is none.

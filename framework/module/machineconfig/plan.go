@@ -129,7 +129,7 @@ type facts struct {
 	pools       []Pool
 	nodes       []Node
 	rendered    map[string]Config // the targets of the pools, by name
-	policies    Policies
+	disruption  Disruption        // of the roll-out
 	progressing string            // ClusterVersion's message while it is Progressing
 	layered     map[string]string // MachineOSConfigs by pool
 }

@@ -104,7 +104,7 @@ func (p *Provider) preflight(ctx context.Context) (facts, plan, *Rollout, error)
 	if err := f.obstacles(drawn); err != nil {
 		return f, drawn, nil, err
 	}
-	r.Disruption = f.policies.disruption(Blacklist, AtBoot)
+	r.Disruption = f.disruption
 	if r.Drain {
 		stuck, err := p.api.Stuck(ctx, drawn.nodes())
 		if err != nil {
@@ -121,8 +121,10 @@ func (p *Provider) preflight(ctx context.Context) (facts, plan, *Rollout, error)
 func (p *Provider) announce(r *Rollout, drawn plan) {
 	what := "the files are written, and no node is drained or rebooted"
 	switch {
-	case r.Reboot:
+	case r.Reboot && r.Drain:
 		what = "each is drained and rebooted"
+	case r.Reboot:
+		what = "each is rebooted, and none is drained"
 	case r.Drain:
 		what = "each is drained"
 	}
@@ -133,7 +135,7 @@ func (p *Provider) announce(r *Rollout, drawn plan) {
 // plane is its own.
 func (p *Provider) Hosted(ctx context.Context) (string, error) {
 	topology, err := p.api.Topology(ctx)
-	if err != nil || topology != "External" {
+	if err != nil || topology != hosted {
 		return "", err
 	}
 	return "the control plane of this cluster is hosted elsewhere (controlPlaneTopology External), where nodes are configured by a NodePool: pass --management-kubeconfig", nil
@@ -146,6 +148,19 @@ func (p *Provider) mayBegin(ctx context.Context) error {
 		return Absent{why}
 	}
 	return err
+}
+
+// disruption is what a change of the two files does to nodes now. With a control plane of a
+// single node the operator's daemon drains nothing (machine-config-operator pkg/daemon).
+func (p *Provider) disruption(ctx context.Context) (Disruption, error) {
+	policies, err := p.api.Policies(ctx)
+	if err != nil {
+		return Disruption{}, err
+	}
+	topology, err := p.api.Topology(ctx)
+	d := policies.disruption(Blacklist, AtBoot)
+	d.Drain = d.Drain && topology != SingleNode
+	return d, err
 }
 
 // inspect reads what the pre-flight needs, and draws the plan.
@@ -162,7 +177,7 @@ func (p *Provider) inspect(ctx context.Context) (f facts, drawn plan, err error)
 	if err = f.degraded(drawn); err != nil {
 		return f, drawn, err
 	}
-	if f.policies, err = p.api.Policies(ctx); err != nil {
+	if f.disruption, err = p.disruption(ctx); err != nil {
 		return f, drawn, err
 	}
 	if f.progressing, err = p.api.Progressing(ctx); err != nil {
@@ -275,7 +290,7 @@ func (p *Provider) Restore(ctx context.Context, r *Rollout) ([]string, error) {
 // policies make of it now, which may be other ones than when it was enabled.
 func (p *Provider) beforeRestoring(ctx context.Context, r *Rollout) (boots map[string]string, err error) {
 	err = p.patiently(ctx, func(ctx context.Context) error {
-		policies, err := p.api.Policies(ctx)
+		d, err := p.disruption(ctx)
 		if err != nil {
 			return err
 		}
@@ -283,7 +298,7 @@ func (p *Provider) beforeRestoring(ctx context.Context, r *Rollout) (boots map[s
 		if err != nil {
 			return err
 		}
-		r.Disruption = policies.disruption(Blacklist, AtBoot)
+		r.Disruption = d
 		boots = map[string]string{}
 		for _, n := range nodes {
 			boots[n.Name] = n.BootID

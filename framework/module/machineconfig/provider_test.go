@@ -149,6 +149,23 @@ func TestRebootless(t *testing.T) {
 	}
 }
 
+// With a control plane of a single node nothing is drained, so no budget is in the way.
+func TestSingleNode(t *testing.T) {
+	w := newWorld(t)
+	w.topology, w.held = SingleNode, []string{"a budget"}
+	p := w.provider()
+	r, err := p.Enable(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Reboot || r.Drain || !strings.Contains(w.said[0], ": each is rebooted, and none is drained; at most") || strings.Contains(strings.Join(w.said, "\n"), " drains ") {
+		t.Errorf("%+v, said\n%s", r.Disruption, strings.Join(w.said, "\n"))
+	}
+	if changed, err := p.Restore(t.Context(), r); err != nil || len(changed) > 0 || r.Drain {
+		t.Errorf("restored: %q, drained %v, %v", changed, r.Drain, err)
+	}
+}
+
 func TestAlreadyEnabled(t *testing.T) {
 	for name, files := range map[string]string{
 		"the documents' words": `[{"path":"/etc/modprobe.d/sctp-blacklist.conf","contents":{"source":"data:,"}},{"path":"/etc/modules-load.d/sctp-load.conf","contents":{"source":"data:,sctp"}}]`,

@@ -220,6 +220,7 @@ func (w *world) work() {
 // act is what daemon, drain controller and kernel do on a node, one after the other.
 func (w *world) act(n *Node, step int) {
 	d := w.disruption.disruption(Blacklist, AtBoot)
+	d.Drain = d.Drain && w.topology != SingleNode
 	a := n.Annotations
 	switch {
 	case step == 1:
