@@ -10,10 +10,23 @@ import (
 )
 
 // adopt finds MachineConfigs of another run. Those of a living one are a reason not to begin;
-// what a killed one began is finished. Both are nil where there are none.
+// what a killed one began is finished, or taken back where it is not what this run wants. Both
+// are nil where there is nothing to go on with.
 func (p *Provider) adopt(ctx context.Context) (*Rollout, error) {
 	left, err := p.Left(ctx)
 	if err != nil || left == nil {
+		return nil, err
+	}
+	missed, err := p.missed(ctx, left)
+	if err != nil {
+		return nil, err
+	}
+	if missed != "" {
+		p.Say("MachineConfig %s is of run %s, which is dead, and does not reach %s: taking it back", strings.Join(left.Configs, ", "), left.Adopted, missed)
+		wrong, err := p.Restore(ctx, left)
+		if err == nil && len(wrong) > 0 {
+			err = fmt.Errorf("what run %s has left is taken back, and the cluster is not as it was before: %s", left.Adopted, strings.Join(wrong, "; "))
+		}
 		return nil, err
 	}
 	for _, name := range left.Configs {
@@ -57,6 +70,25 @@ func (p *Provider) Left(ctx context.Context) (*Rollout, error) {
 	}
 	r.Disruption, err = p.disruption(ctx)
 	return r, err
+}
+
+// missed names a pool that this run wants and another run's MachineConfigs do not reach, ""
+// if there is none.
+func (p *Provider) missed(ctx context.Context, left *Rollout) (string, error) {
+	pools, nodes, err := p.both(ctx)
+	if err != nil {
+		return "", err
+	}
+	drawn, err := draw(pools, nodes, p.Tested, p.Roles)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range drawn.pools {
+		if !slices.Contains(left.Pools, name) {
+			return "pool " + name, nil
+		}
+	}
+	return "", nil
 }
 
 // reached finds the pools with nodes that take one of the MachineConfigs, and the nodes that

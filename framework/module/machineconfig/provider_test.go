@@ -450,6 +450,26 @@ func TestAdoption(t *testing.T) {
 	}
 }
 
+// What does not reach the nodes that are to have SCTP is no use, and gone before another begins.
+func TestAdoptionOfTheWrongPool(t *testing.T) {
+	w := newWorld(t)
+	w.pool("edge", "edge", "worker")
+	w.node("c", "worker", "edge")
+	w.config("00-edge", "edge", `{"ignition":{"version":"3.5.0"}}`)
+	w.settle()
+	if _, err := w.provider(func(o *Options) { o.Run, o.Roles = "old", []string{"edge"} }).Enable(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.said = nil
+	r, err := w.provider().Enable(t.Context())
+	if err != nil || r.Adopted != "" || len(w.deleted) != 1 || !reflect.DeepEqual(r.Pools, []string{"worker", "edge"}) || len(w.created) != 2 {
+		t.Fatalf("%+v, %v; created %v, deleted %v", r, err, w.created, w.deleted)
+	}
+	if w.said[0] != "MachineConfig load-sctp-module is of run old, which is dead, and does not reach pool worker: taking it back" {
+		t.Errorf("said %q", w.said)
+	}
+}
+
 // Who takes it back need not have the access to nodes that the run had.
 func TestTakeBackWhatADeadRunLeft(t *testing.T) {
 	for name, look := range map[string]func(*world) Look{
