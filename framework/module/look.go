@@ -16,13 +16,16 @@ var (
 	bootDirs     = []string{"/etc/modules-load.d", "/run/modules-load.d", "/usr/local/lib/modules-load.d", "/usr/lib/modules-load.d"}
 )
 
-// What in those files is about the module, for grep -E.
-const (
-	aboutSCTP = `^[[:space:]]*(blacklist|install)[[:space:]]+sctp([[:space:]]|$)`
-	namesSCTP = `^[[:space:]]*sctp[[:space:]]*$`
-)
+// aboutSCTP picks the lines of modprobe.d that keep sctp from being loaded.
+func aboutSCTP(fields []string) bool {
+	return len(fields) > 1 && (fields[0] == "blacklist" || fields[0] == "install") && fields[1] == "sctp"
+}
 
-// Look asks a node by commands what the loader would find there. It changes nothing.
+// namesSCTP picks the lines of modules-load.d that have sctp loaded at boot.
+func namesSCTP(fields []string) bool { return len(fields) == 1 && fields[0] == "sctp" }
+
+// Look asks a node by commands what the loader would find there. It changes nothing. The words
+// of the commands mean nothing to a shell, through which access may lead, as with ssh.
 func Look(ctx context.Context, access *cluster.Access, node string) (wire.HostModule, error) {
 	h := wire.HostModule{Node: node}
 	release, err := access.Run(ctx, node, "uname", "-r")
@@ -43,19 +46,19 @@ func Look(ctx context.Context, access *cluster.Access, node string) (wire.HostMo
 	if err != nil {
 		return h, err
 	}
-	modules, err := maybe(access.Run(ctx, node, "grep", "-E", "^sctp ", "/proc/modules"))
-	h.Before = modules != "" || strings.Contains(h.File, "builtin")
+	modules, err := maybe(access.Run(ctx, node, "cat", "/proc/modules")) // a kernel without modules has no such file
+	h.Before = strings.HasPrefix(modules, "sctp ") || strings.Contains(modules, "\nsctp ") || strings.Contains(h.File, "builtin")
 	h.After = h.Before
 	return h, err
 }
 
-// grep lists matching lines as the loader does: /file:number: text.
-func grep(ctx context.Context, access *cluster.Access, node, pattern string, dirs []string) ([]string, error) {
-	out, err := maybe(access.Run(ctx, node, append([]string{"grep", "-rsnE", "--include=*.conf", pattern}, dirs...)...))
+// grep lists lines of the .conf files as the loader does: /file:number: text.
+func grep(ctx context.Context, access *cluster.Access, node string, pick func(fields []string) bool, dirs []string) ([]string, error) {
+	out, err := maybe(access.Run(ctx, node, append([]string{"grep", "-rsn", "sctp"}, dirs...)...))
 	var found []string
 	for line := range strings.Lines(out) {
 		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(parts) == 3 {
+		if len(parts) == 3 && strings.HasSuffix(parts[0], ".conf") && pick(strings.Fields(parts[2])) {
 			found = append(found, fmt.Sprintf("%s:%s: %s", parts[0], parts[1], strings.TrimSpace(parts[2])))
 		}
 	}

@@ -30,7 +30,7 @@ func node(t *testing.T, answers string) *cluster.Access {
 }
 
 func TestLook(t *testing.T) {
-	const release, nothing = "'uname -r') echo 6.12;;\n", "'grep -rsnE'*) exit 2;;\n'grep -E'*) exit 1;;\n"
+	const release, nothing = "'uname -r') echo 6.12;;\n", "'grep -rsn'*) exit 2;;\n'cat /proc/modules') echo 'sctp_diag 1 0 - Live';;\n"
 	tests := []struct {
 		name    string
 		answers string
@@ -40,9 +40,9 @@ func TestLook(t *testing.T) {
 		{
 			"blacklisted", release + `
 'modinfo -F filename sctp') echo /lib/sctp.ko;;
-'grep -rsnE --include=*.conf ^[[:space:]]*(blacklist|install)'*) printf '/etc/modprobe.d/a.conf:3:  blacklist sctp\n'; exit 2;;
-'grep -rsnE --include=*.conf ^[[:space:]]*sctp'*) printf '/etc/modules-load.d/b.conf:1:sctp\n';;
-'grep -E'*) exit 1;;`,
+'grep -rsn sctp /etc/modprobe.d '*) printf '/etc/modprobe.d/a.conf:3:  blacklist sctp\n'; exit 2;;
+'grep -rsn sctp /etc/modules-load.d '*) printf '/etc/modules-load.d/b.conf:1:sctp\n';;
+'cat /proc/modules') ;;`,
 			wire.HostModule{
 				Node: "b", Kernel: "6.12", File: "/lib/sctp.ko",
 				Config: []string{"/etc/modprobe.d/a.conf:3: blacklist sctp"}, AtBoot: []string{"/etc/modules-load.d/b.conf:1: sctp"},
@@ -50,7 +50,7 @@ func TestLook(t *testing.T) {
 			"",
 		},
 		{
-			"loaded", release + "modinfo*) echo /lib/sctp.ko;;\n'grep -rsnE'*) exit 1;;\n'grep -E ^sctp  /proc/modules') echo 'sctp 1 2 - Live';;\n",
+			"loaded", release + "modinfo*) echo /lib/sctp.ko;;\n'grep -rsn'*) exit 1;;\n'cat /proc/modules') printf 'ip6_tunnel 1 0 - Live\nsctp 1 2 - Live\n';;\n",
 			wire.HostModule{Node: "b", Kernel: "6.12", File: "/lib/sctp.ko", Before: true, After: true},
 			"",
 		},
@@ -116,6 +116,7 @@ func TestLoaderHasBegun(t *testing.T) {
 	}
 }
 
+// Also through a shell, which takes words apart and expands them.
 func TestPatternsMatchAsModprobeReads(t *testing.T) {
 	folder := t.TempDir()
 	lines := []string{"blacklist sctp", "\tinstall  sctp /bin/true", "# blacklist sctp", "blacklist sctp_diag", "options sctp a=1", "blacklist\tsctp"}
@@ -125,14 +126,20 @@ func TestPatternsMatchAsModprobeReads(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "b.bak"), []byte("blacklist sctp\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	access, err := cluster.ParseAccess("exec:env NODE={node}")
-	if err != nil {
+	shell := filepath.Join(folder, "as-ssh-does")
+	if err := os.WriteFile(shell, []byte("#!/bin/sh\nshift\neval \"$*\"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	a := filepath.Join(folder, "a.conf")
 	want := []string{a + ":1: blacklist sctp", a + ":2: install  sctp /bin/true", a + ":6: blacklist\tsctp"}
-	got, err := grep(t.Context(), access, "b", aboutSCTP, []string{folder, filepath.Join(folder, "none")})
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("found %q, %v\nwant  %q", got, err, want)
+	for _, way := range []string{"exec:env NODE={node}", "exec:" + shell + " {node}"} {
+		access, err := cluster.ParseAccess(way)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := grep(t.Context(), access, "b", aboutSCTP, []string{folder, filepath.Join(folder, "none")})
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: found %q, %v\nwant  %q", way, got, err, want)
+		}
 	}
 }
