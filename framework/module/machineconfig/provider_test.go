@@ -109,22 +109,32 @@ func TestRestorationIsLookedAt(t *testing.T) {
 	}
 }
 
+// A blacklist that was absent is to be absent again, and one that then comes from elsewhere is
+// told.
 func TestAbsentBefore(t *testing.T) {
-	w := newWorld(t)
-	for _, n := range []string{"a", "b"} {
-		delete(w.files[n], Blacklist)
-	}
-	p := w.provider()
-	r, err := p.Enable(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Nodes["a"].Files[Blacklist] != absent {
-		t.Errorf("before: %v", r.Nodes["a"])
-	}
-	got, err := p.Restore(t.Context(), r) // the world's daemon puts a shipped file there
-	if err != nil || len(got) != 2 || !strings.Contains(got[0], Blacklist+" was absent and is 644") {
-		t.Errorf("differences %q, %v", got, err)
+	for _, unshipped := range []bool{true, false} {
+		w := newWorld(t)
+		w.unshipped = unshipped
+		for _, n := range []string{"a", "b"} {
+			delete(w.files[n], Blacklist)
+		}
+		p := w.provider()
+		r, err := p.Enable(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Nodes["a"].Files[Blacklist] != absent {
+			t.Errorf("before: %v", r.Nodes["a"])
+		}
+		got, err := p.Restore(t.Context(), r)
+		switch {
+		case err != nil:
+			t.Error(err)
+		case unshipped && len(got) > 0:
+			t.Errorf("absent as before, and yet %q", got)
+		case !unshipped && (len(got) != 2 || !strings.Contains(got[0], Blacklist+" was absent and is 644")):
+			t.Errorf("differences %q", got)
+		}
 	}
 }
 

@@ -42,6 +42,7 @@ type world struct {
 	stopped     string   // the node whose daemon does not run
 	breaks      string   // the node whose daemon gives up
 	sticky      bool     // drains do not end
+	unshipped   bool     // no package has the blacklist, so there is none to be put back
 	heals       bool     // daemons that have given up try again
 	createErr   error    // what a creation is answered with, whatever came of it
 	created     []string
@@ -264,7 +265,7 @@ func (w *world) write(n *Node) {
 				w.t.Error(err)
 			}
 			files[p] = string(content)
-		case p == Blacklist && files[p] != "absent":
+		case p == Blacklist && !w.unshipped:
 			files[p] = shippedBlacklist
 		default:
 			delete(files, p)
