@@ -240,6 +240,9 @@ func enable(ctx SpecContext, id string, change ...func(*machineconfig.Options)) 
 	if r.Already != "" {
 		conclude(reach.GroundBroken, id+": SCTP is enabled already, by "+r.Already)
 	}
+	if untried := here.untried(); untried != "" {
+		measured("rolled out %s", untried)
+	}
 	proofs, err := p.Prove(ctx, r)
 	if err != nil {
 		conclude(reach.GroundBroken, id+": "+err.Error())

@@ -217,10 +217,21 @@ func (k *moduleState) howRolledOut(s *suite) string {
 	case r.Reboot:
 		text += ", each node rebooted"
 	}
-	if i := slices.IndexFunc(s.cluster.Nodes, func(n cluster.Node) bool { return !strings.Contains(n.OS, "CoreOS") }); i >= 0 {
-		text += fmt.Sprintf("; nodes are no CoreOS (%s), so ostree, SELinux and first-boot Ignition were not exercised", s.cluster.Nodes[i].OS)
+	if untried := s.untried(); untried != "" {
+		text += "; " + untried
 	}
 	return text
+}
+
+// untried says which parts of the real thing a roll-out on these nodes had nothing to do with,
+// "" where it had with all.
+func (s *suite) untried() string {
+	i := slices.IndexFunc(s.cluster.Nodes, func(n cluster.Node) bool { return !strings.Contains(n.OS, "CoreOS") })
+	if i < 0 {
+		return ""
+	}
+	return fmt.Sprintf("by the Machine Config Operator of release %s, on nodes that are no CoreOS (%s), so ostree, SELinux and first-boot Ignition were not exercised",
+		cmp.Or(s.facts.Release, cluster.Unknown), s.cluster.Nodes[i].OS)
 }
 
 // lacksForModule says why the cluster does not have what a spec about the module needs.

@@ -27,6 +27,7 @@ type Facts struct {
 	// MachineConfigs says whether nodes are configured by OKD's Machine Config Operator, which
 	// they are not where the control plane is hosted elsewhere.
 	MachineConfigs bool
+	Release        string // of OKD or OpenShift, as ClusterVersion has it; "" elsewhere
 }
 
 // factsLimit is the time that facts are worth.
@@ -44,7 +45,7 @@ func (c *Cluster) Facts(ctx context.Context, namespaces []string) Facts {
 	if raw, err := c.Client.Discovery().RESTClient().Get().AbsPath("/apis/config.openshift.io/v1/networks/cluster").DoRaw(ctx); err == nil {
 		network = networkType(raw)
 	}
-	f := Facts{CNI: plugin(sets, network), MachineConfigs: c.machineConfigs(ctx)}
+	f := Facts{CNI: plugin(sets, network), MachineConfigs: c.machineConfigs(ctx), Release: c.release(ctx)}
 	f.ProxyMode = serviceProxy(f.CNI, c.proxyConfigs(ctx), c.proxyCommands(ctx, sets))
 	for _, ns := range namespaces {
 		if pods, err := c.Client.CoreV1().Pods(ns).List(ctx, metav1.ListOptions{}); err == nil && f.ImageDigest == "" {
@@ -62,6 +63,29 @@ func (c *Cluster) machineConfigs(ctx context.Context) bool {
 	}
 	infra, err := get().AbsPath("/apis/config.openshift.io/v1/infrastructures/cluster").DoRaw(ctx)
 	return err == nil && hasPools(pools) && !hosted(infra)
+}
+
+func (c *Cluster) release(ctx context.Context) string {
+	raw, err := c.Client.Discovery().RESTClient().Get().AbsPath("/apis/config.openshift.io/v1/clusterversions/version").DoRaw(ctx)
+	if err != nil {
+		return ""
+	}
+	return desiredRelease(raw)
+}
+
+// desiredRelease reads OpenShift's ClusterVersion object.
+func desiredRelease(raw []byte) string {
+	var v struct {
+		Status struct {
+			Desired struct {
+				Version string `json:"version"`
+			} `json:"desired"`
+		} `json:"status"`
+	}
+	if json.Unmarshal(raw, &v) != nil {
+		return ""
+	}
+	return v.Status.Desired.Version
 }
 
 func hasPools(raw []byte) bool {

@@ -121,3 +121,15 @@ func TestWhoConfiguresNodes(t *testing.T) {
 		}
 	}
 }
+
+func TestRelease(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"spec":{"channel":"stable"},"status":{"desired":{"version":"4.20.0","image":"x"}}}`: "4.20.0",
+		`{"status":{}}`: "",
+		"no object":     "",
+	} {
+		if got := desiredRelease([]byte(raw)); got != want {
+			t.Errorf("%s: %q", raw, got)
+		}
+	}
+}
