@@ -200,8 +200,9 @@ func TestDryRunNodePool(t *testing.T) {
 // reads it.
 func carried(t *testing.T, sent string) Config {
 	t.Helper()
+	_, body, _ := strings.Cut(sent, " {")
 	var m corev1.ConfigMap
-	if err := decode([]byte(sent[strings.Index(sent, "{"):]), &m); err != nil {
+	if err := decode([]byte("{"+body), &m); err != nil {
 		t.Fatal(err)
 	}
 	var object struct {
