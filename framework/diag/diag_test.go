@@ -82,6 +82,10 @@ func through(k Kind, node string) change {
 	return func(s *Symptom) { s.Kind, s.Node, s.Server, s.Address = k, node, "svc/web:80", "10.96.0.5:80" }
 }
 
+func over(p wire.Proto) change {
+	return func(s *Symptom) { s.Again.Evidence.Probe.Proto = p }
+}
+
 func denied(s *Symptom)    { s.Want = reach.Denied }
 func refusal(s *Symptom)   { s.Want = reach.Word(reach.Refused) }
 func byClock(s *Symptom)   { s.Again.Evidence.Seen.Ender = wire.EndedByClock }
@@ -130,19 +134,25 @@ var cases = []example{
 	{"a policy, and TCP was not asked", symptom(answered, denied, policy), "policy-not-enforced", "nobody enforces the policy"},
 	{"a policy that says refused, and nobody heeds", symptom(answered, refusal, policy, tcp), "policy-not-enforced", "nobody enforces the policy"},
 	{"a port that should be closed", symptom(answered, denied), "answered-without-server", "something answers at x/server:80 on node b where nothing should"},
-	{"a Service that is to lead nowhere", symptom(answered, denied, through(NodePort, "b")), "service-leads-on", "the service proxy of node b leads SCTP to a pod where it is to lead nowhere"},
+	{"a Service that is to lead nowhere", symptom(answered, denied, through(NodePort, "b")), "service-leads-on", "the service proxy of node b leads to a pod where it is to lead nowhere"},
 	{"a policy that let something pass, though TCP is open", symptom(denied, policy, tcp), "policy-leaks", "the policy engine for servers on node b let pass what it denies when it is asked again alone"},
 	{"a policy that lets pass, and rejects", symptom(aborted, denied, policy), "policy-leaks", "let pass what it denies"},
-	{"a policy that let TCP pass", symptom(denied, policy, func(s *Symptom) { s.Again.Evidence.Probe.Proto = wire.TCP }), "policy-leaks", "let pass what it denies"},
+	{"a policy that let TCP pass", symptom(denied, policy, over(wire.TCP)), "policy-leaks", "let pass what it denies"},
 	{"a denial that came late", symptom(denied, tcp), "intermittent", "asked again it is denied as it is to be (node a to node b)"},
 	{"a rejection that became a silence", symptom(refusal, policy, tcp), "sctp-dropped", "SCTP is dropped before it reaches the server"},
 	{"a client behind another address", symptom(again(masqueraded())), "client-address-lost", "the server sees another address than its client's (node a to node b)"},
 	{"a policy that is gone", symptom(gone, tcpDead, udpDead), "policy-lingers", "the policy that denied it is gone, and the policy engine for servers on node b still denies"},
-	{"another pod", symptom(again(answeredBy(other)), through(ClusterIP, "a")), "wrong-backend", "the service proxy of node a sends SCTP to a pod that is not behind the address"},
+	{"another pod", symptom(again(answeredBy(other)), through(ClusterIP, "a")), "wrong-backend", "the service proxy of node a leads to a pod that is not behind the address"},
 	{"a changed message", symptom(answered, func(s *Symptom) { s.Again.Evidence.Records = nil }), "message-damaged", "messages change on the way (node a to node b)"},
 	{"a damaged greeting, which names nobody", symptom(again(damaged())), "message-damaged", "messages change on the way (node a to node b)"},
 	{"it works now", symptom(answered), "intermittent", "comes and goes"},
 	{"a policy that admits", symptom(policy), "policy-denies-allowed", "the policy admits it, and the policy engine for servers on node b does not"},
+	{"a policy that admits TCP", symptom(policy, over(wire.TCP)), "policy-denies-allowed", "the policy admits it"},
+	{"TCP that is silent, though SCTP packets came for others", symptom(heardOf, over(wire.TCP)), "not-sctp", "TCP node a to node b fails, which is not SCTP's fault"},
+	{"UDP that is refused through a Service", symptom(aborted, over(wire.UDP), through(ClusterIP, "a")), "not-sctp", "UDP node a to node b fails"},
+	{"TCP that works now", symptom(answered, over(wire.TCP)), "intermittent", "comes and goes"},
+	{"TCP through a Service to another pod", symptom(again(answeredBy(other)), over(wire.TCP), through(ClusterIP, "a")), "wrong-backend", "the service proxy of node a leads to a pod that is not behind the address"},
+	{"no way there", symptom(again(ended("connect", "EHOSTUNREACH")), tcp), "no-route", "there is no way to the server (node a to node b)"},
 	{"bad checksums there", symptom(heardOf, atServer(wire.ChecksumErrors, 6)), "bad-checksum", "packets from node a come to other nodes with a bad SCTP checksum"},
 	{"bad checksums back", symptom(heardOf, spoke, client(wire.InSCTPPacks, 6), client(wire.ChecksumErrors, 6)), "bad-checksum", "packets from node b come to other nodes with a bad SCTP checksum"},
 	{"big messages", symptom(again(ended("echo", "ETIMEDOUT")), func(s *Symptom) { s.Passed, s.Lost = []int{1, 1000}, []int{1300, 1400} }), "size-black-hole", "single messages of 1000 bytes pass and those of 1300 do not"},

@@ -16,12 +16,14 @@ type fact string
 // What symptoms can show. The names are those of the decision table.
 const (
 	wantsAnswer   fact = "an answer is wanted"
+	overSCTP      fact = "the path is SCTP's"
 	underPolicy   fact = "a policy applies"
 	translated    fact = "the address is a Service's"
 	hostPort      fact = "the address is a hostPort"
 	noSocket      fact = "the client's kernel has no SCTP"
 	noPermission  fact = "the client may not open an SCTP socket"
 	noProtocol    fact = "the answering host has no SCTP"
+	noRoute       fact = "the network says that there is no way"
 	answers       fact = "asked again it is answered"
 	deniedNow     fact = "asked again it is denied as it is to be"
 	flawed        fact = "the answer is not what was asked for"
@@ -62,14 +64,20 @@ func facts(s Symptom) map[fact]bool {
 	f := reach.Judge(s.Again.Evidence)
 	seen := s.Again.Evidence.Seen
 	client, server := s.Again.Client, s.Again.Server
+	sctp := s.Again.Evidence.Probe.Proto == wire.SCTP
+	if !sctp { // what its counters say is of other associations
+		client, server = nil, nil
+	}
 	out := map[fact]bool{
 		wantsAnswer:   !s.Want.Denies(),
+		overSCTP:      sctp,
 		underPolicy:   len(s.Policies) > 0,
 		translated:    s.Kind != Pod && s.Kind != HostPort,
 		hostPort:      s.Kind == HostPort,
 		noSocket:      f.Outcome == reach.Unsupported && f.Stage == wire.StageSocket && !forbidden(f.Errno),
 		noPermission:  f.Outcome == reach.Unsupported && f.Stage == wire.StageSocket && forbidden(f.Errno),
 		noProtocol:    f.Outcome == reach.Unsupported && f.Stage != wire.StageSocket,
+		noRoute:       f.Outcome == reach.Unreachable && f.Connecting,
 		answers:       f.Outcome == reach.Answered,
 		deniedNow:     s.Want.Denies() && s.Want.Admits(f),
 		flawed:        len(f.Flaws) > 0,

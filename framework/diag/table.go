@@ -65,7 +65,7 @@ var table = []row{
 	{
 		"service-leads-on",
 		[]condition{no(wantsAnswer), yes(answers), yes(translated)},
-		each(nodes, "the service proxy of node %s leads SCTP to a pod where it is to lead nowhere", "the service proxies of nodes %s lead SCTP to pods where they are to lead nowhere"),
+		each(nodes, "the service proxy of node %s leads to a pod where it is to lead nowhere", "the service proxies of nodes %s lead to pods where they are to lead nowhere"),
 		serviceProxy,
 	},
 	{
@@ -91,7 +91,7 @@ var table = []row{
 	{
 		"wrong-backend",
 		[]condition{yes(fromElsewhere)},
-		each(nodes, "the service proxy of node %s sends SCTP to a pod that is not behind the address", "the service proxies of nodes %s send SCTP to pods that are not behind the address"),
+		each(nodes, "the service proxy of node %s leads to a pod that is not behind the address", "the service proxies of nodes %s lead to pods that are not behind the address"),
 		serviceProxy,
 	},
 	{
@@ -111,6 +111,24 @@ var table = []row{
 		[]condition{yes(wantsAnswer), yes(answers)},
 		each(ends, "the path comes and goes: asked again it is answered (%s)", "the paths come and go: asked again they are answered (%s)"),
 		fixed("packet loss and load of the nodes; probes.jsonl has every attempt"),
+	},
+	{
+		"policy-denies-allowed",
+		[]condition{yes(wantsAnswer), yes(underPolicy), no(overSCTP)},
+		each(nodes, "the policy admits it, and the policy engine for servers on node %s does not", "the policy admits it, and the policy engine for servers on nodes %s does not"),
+		policyEngine,
+	},
+	{
+		"not-sctp",
+		[]condition{yes(wantsAnswer), no(overSCTP)},
+		each(protocolAndEnds, "%s fails, which is not SCTP's fault", "%s fail, which is not SCTP's fault"),
+		fixed("the same path over SCTP, in the same table, and the network plugin"),
+	},
+	{
+		"no-route",
+		[]condition{yes(wantsAnswer), yes(noRoute)},
+		each(ends, "a host on the way says that there is no way to the server (%s)", "hosts on the way say that there is no way to the servers (%s)"),
+		fixed("routes and neighbours of both nodes (`ip route get`, `ip neigh`), and packet filters that reject in the output hook"),
 	},
 	{
 		"policy-denies-allowed",
@@ -305,6 +323,10 @@ func ends(s Symptom) string {
 		return "within node " + s.ServerNode
 	}
 	return "node " + s.ClientNode + " to node " + s.ServerNode
+}
+
+func protocolAndEnds(s Symptom) string {
+	return strings.ToUpper(string(s.Again.Evidence.Probe.Proto)) + " " + ends(s)
 }
 
 func policyEngine(ss []Symptom) string {

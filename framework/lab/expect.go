@@ -43,14 +43,14 @@ func (l *Lab) Expect(ctx ginkgo.SpecContext, table string) {
 // ExpectOpen claims that every path is open, once: the control before something is denied.
 func (l *Lab) ExpectOpen(ctx ginkgo.SpecContext) {
 	ginkgo.GinkgoHelper()
-	l.expect(ctx, greetingOnly, AllAnswered, 0)
+	l.expect(ctx, reach.Before, greetingOnly, AllAnswered)
 }
 
 // ExpectOnce is Expect that does not hold: for the control before something is denied, where
 // the paths are not all there are.
 func (l *Lab) ExpectOnce(ctx ginkgo.SpecContext, table string) {
 	ginkgo.GinkgoHelper()
-	l.expect(ctx, greetingOnly, table, 0)
+	l.expect(ctx, reach.Before, greetingOnly, table)
 }
 
 // ExpectAll claims that every client without a port of its own reaches one server, and asks
@@ -89,16 +89,21 @@ func (l *Lab) ExpectSource(ctx ginkgo.SpecContext, table string) {
 func (l *Lab) ExpectMessages(ctx ginkgo.SpecContext, messages []wire.Message, table string) {
 	ginkgo.GinkgoHelper()
 	l.expected = true
-	l.expect(ctx, messages, table, holdRounds)
+	l.expect(ctx, "", messages, table)
 }
 
-func (l *Lab) expect(ctx ginkgo.SpecContext, messages []wire.Message, table string, hold int) {
+// expect claims a table, or asks it once as a control.
+func (l *Lab) expect(ctx ginkgo.SpecContext, control reach.Control, messages []wire.Message, table string) {
 	ginkgo.GinkgoHelper()
 	matrices, err := l.matrices(table)
 	if err != nil {
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
 	}
-	series := l.settle(ctx, reach.Claim{Matrices: matrices}, messages, hold)
+	hold := holdRounds
+	if control != "" {
+		hold = 0 // once is proof that it can be reached
+	}
+	series := l.settle(ctx, reach.Claim{Control: control, Matrices: matrices}, messages, hold)
 	if ctx.Err() != nil {
 		return // Ginkgo tells of interrupts itself
 	}

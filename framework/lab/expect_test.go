@@ -465,7 +465,7 @@ func TestAHastyRoundIsFollowedBySlowerOnes(t *testing.T) {
 		b.lies = func(_ *agent, _ wire.Request, r *wire.Reply) {
 			if r.Batch != nil {
 				for i := range r.Batch.Observations {
-					r.Batch.Observations[i].Connect = max(r.Batch.Observations[i].Connect, wire.Micros((denyTimers.InitWindow() + 1).Microseconds()+1))
+					r.Batch.Observations[i].Connect = max(r.Batch.Observations[i].Connect, wire.Micros((denyTimers.InitWindow()+1).Microseconds()+1))
 				}
 			}
 		}

@@ -92,7 +92,7 @@ func TestExpectationsFail(t *testing.T) {
 	}{
 		"a path that is not open": {func(l *Lab, ctx running) { l.Expect(ctx, "x/server@1:81\nx/client@2 answered\n") }, "verdict: fail", 99},
 		"at once":                 {func(l *Lab, ctx running) { l.ExpectNow(ctx, "x/server@1:81\nx/client@2 answered\n") }, "verdict: fail", 1},
-		"before a policy":         {func(l *Lab, ctx running) { l.ExpectOpen(ctx) }, "verdict: fail", 99},
+		"before a policy":         {func(l *Lab, ctx running) { l.ExpectOpen(ctx) }, "verdict: inconclusive", 99},
 		"a bad table":             {func(l *Lab, ctx running) { l.Expect(ctx, "x/server@1:82\nx/client@2 answered\n") }, "verdict: error", 0},
 		"a denial without a control": {
 			func(l *Lab, ctx running) { l.Expect(ctx, "x/server@1:81\nx/client@2 denied\n") }, "verdict: error", 0,

@@ -90,7 +90,7 @@ func (l *Lab) keep(raw map[string][]byte) ([]capture.Capture, error) {
 // sought is what of a trial the captures can be searched for.
 func (l *Lab) sought(p asked, t target, trial diag.Trial) capture.Probe {
 	m := l.member(p.client)
-	probe := capture.Probe{Target: t.addrs[p.family], ClientNode: m.node}
+	probe := capture.Probe{Target: t.addrs[p.family], ClientNode: m.node, ClientOnHost: m.namespace == hostNetwork}
 	if seen := trial.Evidence.Seen; seen != nil {
 		probe.Client = seen.Local
 	}
@@ -99,7 +99,7 @@ func (l *Lab) sought(p asked, t target, trial diag.Trial) capture.Probe {
 		if i := slices.IndexFunc(behind, func(o *member) bool { return o.uid == reach.Judge(trial.Evidence).By.UID }); i >= 0 {
 			server = behind[i]
 		}
-		probe.ServerNode = server.node
+		probe.ServerNode, probe.ServerOnHost = server.node, server.namespace == hostNetwork
 		if t.port != 0 {
 			probe.Server = podTarget(server, port{number: t.port}).addrs[p.family]
 		}

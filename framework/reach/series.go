@@ -22,11 +22,20 @@ type Line struct {
 type Claim struct {
 	ID       string   `json:"id"`                // of the spec
 	Series   int      `json:"series"`            // counted from 1 within the spec
-	Control  bool     `json:"control,omitempty"` // that denied paths are open again
+	Control  Control  `json:"control,omitempty"` // for denials; a claim of its own else
 	Evidence string   `json:"evidence"`          // folder
 	Matrices []Matrix `json:"matrices"`
 	Foreign  []string `json:"foreign,omitempty"` // policies in the suite's namespaces that are not the suite's
 }
+
+// Control is what proves that a denial is one: the path was open before, and is open again.
+type Control string
+
+// The two controls of a denial.
+const (
+	Before Control = "before" // paths are open before something is to be denied
+	After  Control = "after"  // with the policies gone, what they denied is open again
+)
 
 // Asked is one probe of a round with all that is known about it.
 type Asked struct {
@@ -143,8 +152,10 @@ func (s *Series) Conclusion() (Ground, string) {
 		return "", ""
 	case len(s.Foreign) > 0 && s.Report.denies():
 		return GroundUnsupported, fmt.Sprintf("%s: policies that are not the suite's stand in its namespaces and may deny what it asks for: %s\n%s", s.ID, strings.Join(s.Foreign, ", "), s.Report.Text())
-	case s.Control:
+	case s.Control == After:
 		return GroundUnsupported, "the denials are not proven: with the policies gone, what they denied is not open again\n" + s.Report.Text()
+	case s.Control == Before && s.Report.Ground() == GroundFail:
+		return GroundUnsupported, "nothing can be proven to be denied: it is not open before\n" + s.Report.Text()
 	default:
 		return s.Report.Ground(), s.Report.Text()
 	}

@@ -86,7 +86,7 @@ func (m madeUp) evidence(t testing.TB, random *rand.Rand) (lines, reason string)
 	}
 	claims := []reach.Claim{{Matrices: m.matrices(nowhere)}}
 	if m.controlled {
-		claims = append(claims, reach.Claim{Matrices: m.matrices(m.denied)}, reach.Claim{Control: true, Matrices: m.matrices(nowhere)})
+		claims = append(claims, reach.Claim{Matrices: m.matrices(m.denied)}, reach.Claim{Control: reach.After, Matrices: m.matrices(nowhere)})
 	}
 	for i, c := range claims {
 		c.ID, c.Series, c.Evidence = m.id, i+1, "_artifacts/run/"+m.id

@@ -51,13 +51,16 @@ func (k *ink) draw(found []*reach.Series) []series {
 	tables := 0
 	for _, s := range found {
 		t := series{How: how(s), Right: len(s.Report.Wrong()) == 0 && s.Report.Rounds > 0}
-		if s.Control {
+		switch s.Control {
+		case reach.Before:
+			t.Title = "Control: open before something is to be denied"
+		case reach.After:
 			t.Title = "Control: what was denied is open again with the policies gone"
-		} else {
+		default:
 			tables++
 			t.Title = fmt.Sprintf("Table %d", tables)
 		}
-		if !s.Control || !t.Right {
+		if s.Control != reach.After || !t.Right {
 			for _, r := range s.Report.Results {
 				t.merge(k.block(r, t.Right))
 			}
