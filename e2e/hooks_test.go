@@ -3,13 +3,13 @@ package e2e
 import (
 	"cmp"
 	"context"
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/onsi/ginkgo/v2"
 
-	"sctp.test/ci/known"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/report"
 	"sctp.test/framework/spec"
@@ -172,15 +172,18 @@ func (s *suite) reproduce() string {
 	if s.labels != "" {
 		words = append(words, "LABELS='"+s.labels+"'")
 	}
-	args := fmt.Sprintf("--ginkgo.seed=%d --patience=%v", s.config.RandomSeed, s.patience)
-	if s.allow != "" {
-		args += " --allow=" + s.allow
-	}
-	if s.known != known.Auto {
-		args += " --known=" + s.known
-	}
+	args := fmt.Sprintf("--ginkgo.seed=%d", s.config.RandomSeed)
+	flag.Visit(func(f *flag.Flag) {
+		if !strings.HasPrefix(f.Name, "ginkgo.") && !strings.HasPrefix(f.Name, "test.") && !slices.Contains(notAsked, f.Name) {
+			args += " --" + f.Name + "=" + f.Value.String()
+		}
+	})
 	return strings.Join(append(words, "MODULE="+s.module, "ARGS='"+args+"'"), " ")
 }
+
+// notAsked are the flags that change nothing of what is asked, or that make has variables for
+// or gives by itself.
+var notAsked = []string{"kubeconfig", "agent-image", "enable-module", "focus", "node-access", "external-agent", "artifacts", "keep"}
 
 // conclude fails the running spec on a ground that is not its own.
 func conclude(ground reach.Ground, text string) {

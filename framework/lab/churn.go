@@ -34,11 +34,12 @@ func (l *Lab) Churn(ctx ginkgo.SpecContext, table string, each, atOnce int) {
 	l.askSome(ctx, questions, atOnce)
 	took := time.Since(start)
 	l.readRecords(ctx, questions)
+	l.aside(questions, start)
 	ginkgo.GinkgoLogr.Info("churn", "associations", len(questions), "took", took)
 	if wrong, ground := l.wrongAnswers(questions); len(wrong) > 0 && ctx.Err() == nil {
 		l.enter(spec.ClassEntry, diag.AssociationsFail)
-		l.conclude(ctx, ground, fmt.Sprintf("%s: %d of %d associations did not work, %d at a time, in %v: %s\n  evidence: %s      again: make e2e FOCUS=%s\n",
-			l.id, len(wrong), len(questions), atOnce, took.Round(time.Millisecond), strings.Join(wrong[:min(len(wrong), mostFaults)], "\n  "), l.folder(), l.id))
+		l.conclude(ctx, ground, fmt.Sprintf("%s: %d of %d associations did not work, %d at a time, in %v: %s\n%s",
+			l.id, len(wrong), len(questions), atOnce, took.Round(time.Millisecond), strings.Join(wrong[:min(len(wrong), mostFaults)], "\n  "), l.whereabouts()))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
 
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
@@ -29,7 +30,11 @@ func (l *Lab) strip(ctx context.Context, m *member) error {
 // leave ends a spec.
 func (l *Lab) leave(ctx ginkgo.SpecContext) {
 	ginkgo.GinkgoHelper()
-	l.failed = ginkgo.CurrentSpecReport().Failed()
+	spec := ginkgo.CurrentSpecReport()
+	l.failed = spec.Failed()
+	if l.failed && !l.recorded && spec.State != types.SpecStateInterrupted { // it ran out of time, or fell
+		l.evident(ctx, spec.FailureMessage())
+	}
 	if text := l.clear(ctx); text != "" {
 		ginkgo.Fail(text)
 	}

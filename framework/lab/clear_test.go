@@ -63,6 +63,18 @@ var endings = map[string]struct {
 		do:      func(t *testing.T, b *bench, l *Lab) { expect(t, l, AllAnswered); b.counting(wire.ChecksumErrors, 3) },
 		verdict: "fail", text: "POL-99: its paths are as claimed, but 3 SCTP packets with a bad checksum came to x/",
 	},
+	"bad checksums at an agent that came later": {
+		do: func(t *testing.T, b *bench, l *Lab) {
+			expect(t, l, AllAnswered)
+			for m := range l.before {
+				if m.pod == b.agents[0].identity.Pod {
+					delete(l.before, m)
+				}
+			}
+			b.counting(wire.ChecksumErrors, 3)
+		},
+		verdict: "fail", text: "POL-99: its paths are as claimed, but 3 SCTP packets with a bad checksum came to x/",
+	},
 	"associations that do not end": {
 		do:      func(t *testing.T, b *bench, l *Lab) { expect(t, l, AllAnswered); b.counting(wire.CurrEstab, 1) },
 		verdict: "fail", text: "POL-99: its paths are as claimed, but 1 association of x/", besides: "still established 10s after the last probe",

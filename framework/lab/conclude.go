@@ -41,6 +41,15 @@ func (l *Lab) conclude(ctx context.Context, ground reach.Ground, text string) {
 // record puts a verdict into the report and, with all evidence, on disk, and returns the
 // text with which the spec is to fail.
 func (l *Lab) record(ctx context.Context, ground reach.Ground, text string) string {
+	text = l.evident(ctx, text)
+	l.enter(spec.VerdictEntry, string(ground))
+	return text
+}
+
+// evident puts a verdict's text and all evidence on disk, and returns the text with what is
+// missing.
+func (l *Lab) evident(ctx context.Context, text string) string {
+	l.recorded = true
 	err := l.save()
 	l.collect(context.WithoutCancel(ctx))
 	if err == nil {
@@ -49,8 +58,12 @@ func (l *Lab) record(ctx context.Context, ground reach.Ground, text string) stri
 	if err != nil {
 		text += fmt.Sprintf("  the evidence could not be saved: %v\n", err)
 	}
-	l.enter(spec.VerdictEntry, string(ground))
 	return text
+}
+
+// whereabouts is the last line of a failure.
+func (l *Lab) whereabouts() string {
+	return fmt.Sprintf("  evidence: %s      again: make e2e FOCUS=%s\n", l.folder(), l.id)
 }
 
 // folder is where the spec's evidence goes.

@@ -62,6 +62,7 @@ type Lab struct {
 	expected bool                      // something was, since it was last changed
 	changed  string                    // what was changed last: a manifest
 	failed   bool                      // before its end was cleared
+	recorded bool                      // the verdict and its evidence are on disk
 	enter    func(name, text string)   // puts an entry into Ginkgo's report of the spec
 
 	answers   []nameAnswer              // of resolvers

@@ -190,16 +190,31 @@ func (l *Lab) begin(c reach.Claim) *reach.Series {
 
 // note puts the probes of a batch into the evidence.
 func (l *Lab) note(s *reach.Series, batch int, questions []*question, start time.Time) []reach.Asked {
+	out := l.askedOf(questions, start)
+	for i := range out {
+		out[i].Series, out[i].Batch = s.Series, batch
+		out[i].Round += s.Report.Rounds
+		l.evidence = append(l.evidence, reach.Line{Asked: &out[i]})
+	}
+	return out
+}
+
+// aside puts probes of no table into the evidence.
+func (l *Lab) aside(questions []*question, start time.Time) {
+	for _, a := range l.askedOf(questions, start) {
+		l.evidence = append(l.evidence, reach.Line{Aside: &a})
+	}
+}
+
+// askedOf are probes as they stand in the evidence, but for their place there.
+func (l *Lab) askedOf(questions []*question, start time.Time) []reach.Asked {
 	now := time.Now()
 	var out []reach.Asked
 	for _, q := range questions {
 		out = append(out, reach.Asked{
-			Series: s.Series, Batch: batch, Round: s.Report.Rounds + q.round + 1, At: now, Elapsed: wire.Millis(now.Sub(start).Milliseconds()),
+			Round: q.round + 1, At: now, Elapsed: wire.Millis(now.Sub(start).Milliseconds()),
 			Family: q.family, Client: q.client, Server: q.server, Twin: q.twin, Want: q.want, Path: l.path(q), Evidence: q.evidence, Moved: q.moved,
 		})
-	}
-	for i := range out {
-		l.evidence = append(l.evidence, reach.Line{Asked: &out[i]})
 	}
 	return out
 }

@@ -41,6 +41,6 @@ func (l *Lab) faultText(faults []fault, paths int) string {
 		fmt.Fprintf(&b, "\n  %s (%s): %s\n", f.path.text, f.path.family, f.text)
 		f.path.tell(&b)
 	}
-	fmt.Fprintf(&b, "  evidence: %s      again: make e2e FOCUS=%s\n", l.folder(), l.id)
+	b.WriteString(l.whereabouts())
 	return b.String()
 }

@@ -8,7 +8,10 @@ import (
 	"sync"
 	"time"
 
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"sctp.test/framework/cluster"
 	"sctp.test/framework/probe"
@@ -84,14 +87,14 @@ func (l *Lab) compare(after map[*member]wire.Counters, cut int64) (checksums, as
 	var left int64
 	for m, now := range after {
 		before, known := l.before[m]
-		if !known {
-			continue // hired by the spec for a later step
+		if !known && !m.onPodNetwork() {
+			continue // hired by the spec for a later step; what its node counts is not its own
 		}
 		name := m.name()
 		if n := now[wire.ChecksumErrors] - before[wire.ChecksumErrors]; n > 0 {
 			checksums = append(checksums, fmt.Sprintf("%d SCTP packets with a bad checksum came to %s on node %s", n, name, m.node))
 		}
-		if n := now[wire.CurrEstab] - before[wire.CurrEstab]; n > 0 && m.onPodNetwork() { // elsewhere others have associations too
+		if n := now[wire.CurrEstab] - before[wire.CurrEstab]; n > 0 && known && m.onPodNetwork() { // elsewhere others have associations too
 			left += n
 			what := "1 association of %s on node %s is"
 			if n > 1 {
@@ -108,28 +111,40 @@ func (l *Lab) compare(after map[*member]wire.Counters, cut int64) (checksums, as
 	return checksums, associations
 }
 
-// leftovers are the Services and policies of the run that still stand although the spec has
-// taken off what it applied.
+// leftovers are the objects of the run that still stand although the spec has taken off what
+// it applied. What waits for somebody's finalizer is as good as gone.
 func (l *Lab) leftovers(ctx context.Context) []string {
 	var out []string
-	mine := metav1.ListOptions{LabelSelector: cluster.RunLabel + "=" + l.run.ID}
-	client := l.run.Cluster.Client
-	for _, ns := range l.run.Namespaces() {
-		services, err := client.CoreV1().Services(ns).List(ctx, mine)
-		if err != nil {
-			out = append(out, fmt.Sprintf("nobody knows whether a Service is left in %s: %v", ns, err))
-			continue
-		}
-		policies, err := client.NetworkingV1().NetworkPolicies(ns).List(ctx, mine)
-		if err != nil {
-			out = append(out, fmt.Sprintf("nobody knows whether a policy is left in %s: %v", ns, err))
-			continue
-		}
-		for _, s := range services.Items {
-			out = append(out, fmt.Sprintf("Service %s/%s is left", ns, s.Name))
-		}
-		for _, p := range policies.Items {
-			out = append(out, fmt.Sprintf("NetworkPolicy %s/%s is left", ns, p.Name))
+	client, mine := l.run.Cluster.Client, cluster.RunLabel+"="+l.run.ID
+	for _, k := range []struct {
+		kind, selector string
+		list           func(namespace string, o metav1.ListOptions) (runtime.Object, error)
+	}{
+		{"Service", mine, func(ns string, o metav1.ListOptions) (runtime.Object, error) {
+			return client.CoreV1().Services(ns).List(ctx, o)
+		}},
+		{"NetworkPolicy", mine, func(ns string, o metav1.ListOptions) (runtime.Object, error) {
+			return client.NetworkingV1().NetworkPolicies(ns).List(ctx, o)
+		}},
+		// Those that controllers make have the labels of their Service, too.
+		{"EndpointSlice", mine + ",!" + discoveryv1.LabelManagedBy, func(ns string, o metav1.ListOptions) (runtime.Object, error) {
+			return client.DiscoveryV1().EndpointSlices(ns).List(ctx, o)
+		}},
+	} {
+		for _, ns := range l.run.Namespaces() {
+			list, err := k.list(ns, metav1.ListOptions{LabelSelector: k.selector})
+			if err == nil {
+				err = meta.EachListItem(list, func(o runtime.Object) error {
+					named, err := meta.Accessor(o)
+					if err == nil && named.GetDeletionTimestamp() == nil {
+						out = append(out, fmt.Sprintf("%s %s/%s is left", k.kind, ns, named.GetName()))
+					}
+					return err
+				})
+			}
+			if err != nil {
+				out = append(out, fmt.Sprintf("nobody knows whether a %s is left in %s: %v", k.kind, ns, err))
+			}
 		}
 	}
 	wide, err := l.run.Cluster.WidePolicies(ctx)

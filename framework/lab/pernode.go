@@ -26,6 +26,7 @@ func (l *Lab) ApplyPerNode(ctx ginkgo.SpecContext, namespace, file string) {
 }
 
 func (l *Lab) applyPerNode(ctx context.Context, namespace, file string) error {
+	l.changes("applied", file)
 	real, err := l.run.namespace(ctx, namespace)
 	if err != nil {
 		return err

@@ -111,7 +111,7 @@ func (l *Lab) tell(ctx context.Context, service, class string, what []string) {
 	ginkgo.GinkgoHelper()
 	if len(what) > 0 && ctx.Err() == nil {
 		l.enter(spec.ClassEntry, class)
-		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: %s shares out its associations wrongly: %s\n", l.id, service, strings.Join(what, "; ")))
+		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: %s shares out its associations wrongly: %s\n%s", l.id, service, strings.Join(what, "; "), l.whereabouts()))
 	}
 }
 

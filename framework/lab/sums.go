@@ -35,7 +35,7 @@ func (l *Lab) ExpectChecksums(ctx ginkgo.SpecContext, do func()) {
 		return
 	case len(wrong) > 0:
 		l.enter(spec.ClassEntry, "bad-checksum")
-		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: %s\n  evidence: %s      again: make e2e FOCUS=%s\n", l.id, strings.Join(wrong, "\n  "), l.folder(), l.id))
+		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: %s\n%s", l.id, strings.Join(wrong, "\n  "), l.whereabouts()))
 	case err != nil:
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: no capture: %v", l.id, err))
 	case l.run.Eyes == nil:

@@ -99,6 +99,7 @@ func (l *Lab) watch(ctx ginkgo.SpecContext, server string, change func()) ([]*qu
 		change()
 		changed = time.Since(begun)
 	}()
+	l.aside(questions, begun)
 	return questions, changed
 }
 

@@ -12,10 +12,12 @@ import (
 )
 
 // Line is a line of probes.jsonl, the raw evidence of a spec: exactly one of its pointers
-// is set. A claim comes first, then the probes of all its rounds.
+// is set. A claim comes first, then the probes of all its rounds. Asides belong to no table:
+// what was asked while a change was watched, or by the hundred.
 type Line struct {
 	Claim *Claim `json:"claim,omitempty"`
 	Asked *Asked `json:"asked,omitempty"`
+	Aside *Asked `json:"aside,omitempty"`
 }
 
 // Claim is what a series of rounds is to show.
@@ -272,6 +274,8 @@ func ReplayEach(r io.Reader, each func(Asked)) ([]*Series, error) {
 				flush()
 			}
 			out = append(out, NewSeries(*l.Claim))
+		case l.Aside != nil:
+			each(*l.Aside)
 		case l.Asked == nil:
 			return nil, fmt.Errorf("line %d: neither a claim nor a probe", n)
 		case len(out) == 0 || l.Asked.Series != out[len(out)-1].Series:

@@ -42,6 +42,20 @@ func TestReplayEachShowsTheProbesOfAllRounds(t *testing.T) {
 	}
 }
 
+// What belongs to no table is seen and not judged, wherever it stands.
+func TestAsidesAreNotJudged(t *testing.T) {
+	file := saved(t, "answered")
+	aside := one(1, wire.SCTP, "x/server:80", "silent", nil)
+	if err := json.NewEncoder(file).Encode(Line{Aside: &aside}); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	series, err := ReplayEach(file, func(Asked) { n++ })
+	if err != nil || len(series) != 1 || series[0].Report.State != Held || n != 2 {
+		t.Errorf("%d series, %d probes, error %v", len(series), n, err)
+	}
+}
+
 func TestReplayEachNamesTheLine(t *testing.T) {
 	file := saved(t, "answered")
 	file.WriteString("{\n")
