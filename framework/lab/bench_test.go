@@ -199,6 +199,7 @@ func (b *bench) probe(from *agent, p wire.Probe, moved wire.Counters) (o wire.Ob
 			moved[wire.AttemptFails] += int64(p.Timers.Inits())
 		case wire.UDP:
 			o.Ender = wire.EndedByClock
+			moved[wire.UDPOut] += int64(p.Timers.Inits())
 		}
 	case "ECONNREFUSED":
 		moved[map[wire.Proto]string{wire.SCTP: wire.InSCTPPacks, wire.TCP: wire.AttemptFails, wire.UDP: wire.Unreachables}[p.Proto]]++

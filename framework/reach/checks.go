@@ -57,15 +57,18 @@ func CheckRefusals(evidence []Evidence, moved wire.Counters) string {
 
 // CheckTwins looks whether the kernel of the client has seen as many attempts of TCP, or
 // refusals of UDP, come to nothing as the observations say: a TCP attempt that is given up
-// or turned away counts as failed, and a datagram is refused by an ICMP error. A shortfall
-// means that some of them were made up: it returns a sentence that says so, else "". Other
-// sockets of the namespace can only add.
+// or turned away counts as failed, a silent probe makes as many of them as SCTP sends INITs,
+// and a datagram is refused by an ICMP error. A shortfall means that some of them were made
+// up: it returns a sentence that says so, else "". Other sockets of the namespace can only add.
 func CheckTwins(evidence []Evidence, proto wire.Proto, moved wire.Counters) string {
 	need := 0
 	for _, e := range evidence {
-		f := Judge(e)
-		if e.Probe.Proto == proto && f.Connecting && (f.Outcome == Refused || f.Outcome == Silent && proto == wire.TCP) {
+		switch f := Judge(e); {
+		case e.Probe.Proto != proto || !f.Connecting:
+		case f.Outcome == Refused:
 			need++
+		case f.Outcome == Silent && proto == wire.TCP:
+			need += e.Probe.Timers.Inits()
 		}
 	}
 	got, what := moved[wire.AttemptFails], "failed attempt"
@@ -74,6 +77,23 @@ func CheckTwins(evidence []Evidence, proto wire.Proto, moved wire.Counters) stri
 	}
 	if int(got) < need {
 		return fmt.Sprintf("%s over %s came to nothing, but the kernel counted %s", count(need, "attempt"), strings.ToUpper(string(proto)), count(int(got), what))
+	}
+	return ""
+}
+
+// CheckDatagrams looks whether the client sent as many datagrams as its silences over UDP
+// took, as many for each as SCTP sends INITs. A shortfall means that some silence was made
+// up: it returns a sentence that says so, else "". Other sockets of the namespace can only add.
+func CheckDatagrams(evidence []Evidence, moved wire.Counters) string {
+	silent, need := 0, 0
+	for _, e := range evidence {
+		if f := Judge(e); e.Probe.Proto == wire.UDP && f.Outcome == Silent && f.Connecting {
+			silent++
+			need += e.Probe.Timers.Inits()
+		}
+	}
+	if got := int(moved[wire.UDPOut] + moved[wire.UDP6Out]); got < need {
+		return fmt.Sprintf("%s over UDP ended in silence, which takes %d datagrams, but only %d were sent", count(silent, "attempt"), need, got)
 	}
 	return ""
 }

@@ -361,18 +361,42 @@ func TestCheckTwins(t *testing.T) {
 	}{
 		{"nothing asked", wire.TCP, nil, nil, ""},
 		{"nothing denied", wire.TCP, all(wire.TCP, "answered", "stalled", "no-socket", "no-reply"), nil, ""},
-		{"silence and a refusal", wire.TCP, all(wire.TCP, "silent", "refused"), wire.Counters{wire.AttemptFails: 2}, ""},
-		{"more than one attempt each", wire.TCP, all(wire.TCP, "silent", "refused"), wire.Counters{wire.AttemptFails: 12}, ""},
+		{"silence and a refusal", wire.TCP, all(wire.TCP, "silent", "refused"), wire.Counters{wire.AttemptFails: 7}, ""},
+		{"others beside them", wire.TCP, all(wire.TCP, "silent", "refused"), wire.Counters{wire.AttemptFails: 12}, ""},
+		{"a silence that was given up early", wire.TCP, all(wire.TCP, "silent"), wire.Counters{wire.AttemptFails: 5}, "6 attempts over TCP came to nothing, but the kernel counted 5 failed attempts"},
 		{"unreachable, which nobody counts", wire.TCP, all(wire.TCP, "unreachable"), nil, ""},
-		{"silence that was not asked", wire.TCP, all(wire.TCP, "silent"), wire.Counters{wire.InSCTPPacks: 9}, "1 attempt over TCP came to nothing, but the kernel counted 0 failed attempts"},
+		{"silence that was not asked", wire.TCP, all(wire.TCP, "silent"), wire.Counters{wire.InSCTPPacks: 9}, "6 attempts over TCP came to nothing, but the kernel counted 0 failed attempts"},
 		{"one of two refusals", wire.TCP, all(wire.TCP, "refused", "refused"), wire.Counters{wire.AttemptFails: 1}, "2 attempts over TCP came to nothing, but the kernel counted 1 failed attempt"},
 		{"a refusal of UDP", wire.UDP, all(wire.UDP, "refused"), wire.Counters{wire.Unreachables: 1}, ""},
 		{"a refusal of UDP over IPv6", wire.UDP, all(wire.UDP, "refused"), wire.Counters{wire.Unreachables6: 1}, ""},
 		{"a refusal of UDP that nobody sent", wire.UDP, all(wire.UDP, "refused"), wire.Counters{wire.AttemptFails: 1}, "1 attempt over UDP came to nothing, but the kernel counted 0 ICMP errors"},
-		{"silence over UDP, of which the servers tell", wire.UDP, all(wire.UDP, "silent"), nil, ""},
+		{"silence over UDP, see CheckDatagrams", wire.UDP, all(wire.UDP, "silent"), nil, ""},
 		{"those of another protocol", wire.TCP, append(all(wire.UDP, "refused"), all(wire.SCTP, "refused", "silent")...), nil, ""},
 	} {
 		if got := CheckTwins(c.batch, c.proto, c.moved); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestCheckDatagrams(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		proto wire.Proto
+		what  string
+		moved wire.Counters
+		want  string
+	}{
+		{"an answer", wire.UDP, "answered", nil, ""},
+		{"a silence", wire.UDP, "silent", wire.Counters{wire.UDPOut: 6}, ""},
+		{"a silence over IPv6", wire.UDP, "silent", wire.Counters{wire.UDP6Out: 6}, ""},
+		{"a silence, and others beside it", wire.UDP, "silent", wire.Counters{wire.UDPOut: 4, wire.UDP6Out: 4}, ""},
+		{"a datagram too few", wire.UDP, "silent", wire.Counters{wire.UDPOut: 5}, "1 attempt over UDP ended in silence, which takes 6 datagrams, but only 5 were sent"},
+		{"nothing was sent", wire.UDP, "silent", wire.Counters{wire.InSCTPPacks: 6}, "1 attempt over UDP ended in silence, which takes 6 datagrams, but only 0 were sent"},
+		{"a refusal, which the first datagram may bring", wire.UDP, "refused", wire.Counters{wire.UDPOut: 1}, ""},
+		{"a silence of another protocol", wire.TCP, "silent", nil, ""},
+	} {
+		if got := CheckDatagrams([]Evidence{evidence(c.proto, events[c.what])}, c.moved); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}

@@ -240,6 +240,7 @@ func doubtsOf(asked []Asked) map[doubt]string {
 		out[doubt{client, wire.SCTP, Refused}] = CheckRefusals(batch, moved[client])
 		out[doubt{client, wire.TCP, Silent}] = CheckTwins(batch, wire.TCP, moved[client])
 		out[doubt{client, wire.TCP, Refused}] = out[doubt{client, wire.TCP, Silent}]
+		out[doubt{client, wire.UDP, Silent}] = CheckDatagrams(batch, moved[client])
 		out[doubt{client, wire.UDP, Refused}] = CheckTwins(batch, wire.UDP, moved[client])
 	}
 	return out

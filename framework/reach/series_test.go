@@ -93,6 +93,7 @@ func claimed(columns string, want ...Word) *Series {
 // by its own counters.
 func TestDenialsThatTheKernelDoesNotBearOut(t *testing.T) {
 	inits, packets, fails, errors := wire.Counters{wire.T1InitExpireds: 6}, wire.Counters{wire.InSCTPPacks: 1}, wire.Counters{wire.AttemptFails: 1}, wire.Counters{wire.Unreachables: 1}
+	sockets, datagrams := wire.Counters{wire.AttemptFails: 6}, wire.Counters{wire.UDPOut: 6}
 	for _, c := range []struct {
 		proto wire.Proto
 		what  string
@@ -105,10 +106,13 @@ func TestDenialsThatTheKernelDoesNotBearOut(t *testing.T) {
 		{wire.SCTP, "refused", packets, true},
 		{wire.SCTP, "refused", inits, false},
 		{wire.SCTP, "refused", errors, false},
-		{wire.TCP, "silent", fails, true},
+		{wire.TCP, "silent", sockets, true},
+		{wire.TCP, "silent", fails, false},
 		{wire.TCP, "silent", inits, false},
 		{wire.TCP, "refused", fails, true},
 		{wire.TCP, "refused", packets, false},
+		{wire.UDP, "silent", datagrams, true},
+		{wire.UDP, "silent", errors, false},
 		{wire.UDP, "refused", errors, true},
 		{wire.UDP, "refused", fails, false},
 		{wire.SCTP, "unreachable", nil, true},

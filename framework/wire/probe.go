@@ -107,8 +107,8 @@ type BatchReply struct {
 }
 
 // Counters are differences of /proc/net/sctp/snmp, of the Icmp rows of /proc/net/snmp and
-// /proc/net/snmp6, and of AttemptFails, by the kernel's names; those that did not move are
-// left out.
+// /proc/net/snmp6, and of AttemptFails, UDPOut and UDP6Out, by the kernel's names; those that
+// did not move are left out.
 type Counters map[string]int64
 
 // Names of counters that the suite looks at.
@@ -124,6 +124,8 @@ const (
 	InPktDiscards    = "SctpInPktDiscards"
 	UDPIn            = "UdpInDatagrams"
 	UDP6In           = "Udp6InDatagrams"
+	UDPOut           = "UdpOutDatagrams"
+	UDP6Out          = "Udp6OutDatagrams"
 
 	AttemptFails  = "TcpAttemptFails"     // TCP connections that came to nothing
 	Unreachables  = "IcmpInDestUnreachs"  // ICMP errors that came in
