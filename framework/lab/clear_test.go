@@ -86,6 +86,22 @@ var endings = map[string]struct {
 			b.counting(wire.CurrEstab, 1)
 		},
 	},
+	"an association whose COOKIE-ACKs were lost": {
+		do: func(t *testing.T, b *bench, l *Lab) {
+			expect(t, l, AllAnswered)
+			asked := l.evidence[1].Asked
+			asked.Evidence.Seen.Stage, asked.Evidence.Seen.Errno, asked.Moved = wire.StageConnect, "ETIMEDOUT", wire.Counters{wire.T1CookieExpireds: 2}
+			b.counting(wire.CurrEstab, 1)
+		},
+	},
+	"an association beside an attempt whose INITs were lost": {
+		do: func(t *testing.T, b *bench, l *Lab) {
+			expect(t, l, AllAnswered)
+			l.evidence[1].Asked.Evidence.Seen.Stage, l.evidence[1].Asked.Evidence.Seen.Errno = wire.StageConnect, "ETIMEDOUT"
+			b.counting(wire.CurrEstab, 1)
+		},
+		verdict: "fail", text: "POL-99: its paths are as claimed, but 1 association of x/", besides: "still established 10s after the last probe",
+	},
 	"more associations than were cut": {
 		do: func(t *testing.T, b *bench, l *Lab) {
 			expect(t, l, AllAnswered)

@@ -67,7 +67,8 @@ func (m *member) name() string {
 
 // cut is how many of the spec's associations came up and did not end in order: what a policy
 // or a Service is to prevent from now on may cut those that stand, and then an end is left
-// that has not been told.
+// that has not been told. A client that gives up on its COOKIE-ECHO tells nobody, either: where
+// only the COOKIE-ACKs were lost, its server has an association.
 func (l *Lab) cut() int64 {
 	var n int64
 	for _, line := range l.evidence {
@@ -75,8 +76,15 @@ func (l *Lab) cut() int64 {
 			continue
 		}
 		seen := line.Asked.Evidence.Seen
-		if seen.Ender != "" && slices.Contains([]wire.Stage{wire.StageSend, wire.StageEcho, wire.StageClose}, seen.Stage) {
-			n++
+		switch seen.Stage {
+		case wire.StageSend, wire.StageEcho, wire.StageClose:
+			if seen.Ender != "" {
+				n++
+			}
+		case wire.StageConnect:
+			if seen.Errno == "ETIMEDOUT" && !line.Asked.Want.Denies() && line.Asked.Moved[wire.T1CookieExpireds] > 0 {
+				n++
+			}
 		}
 	}
 	return n
