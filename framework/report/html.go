@@ -238,6 +238,6 @@ func span(seconds float64) string {
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%.0f s", seconds)
 	default:
-		return strings.TrimSuffix(d.Round(time.Second).String(), "0s")
+		return strings.Replace(d.Round(time.Second).String(), "m0s", "m", 1)
 	}
 }

@@ -85,7 +85,7 @@ func TestDuration(t *testing.T) {
 }
 
 func TestSpan(t *testing.T) {
-	for s, want := range map[float64]string{0: "0.0 s", 9.94: "9.9 s", 65.2: "65 s", 125: "2m5s", 180: "3m", 3600: "1h0m"} {
+	for s, want := range map[float64]string{150: "2m30s", 0: "0.0 s", 9.94: "9.9 s", 65.2: "65 s", 125: "2m5s", 180: "3m", 3600: "1h0m"} {
 		if got := span(s); got != want {
 			t.Errorf("%v s is %q, want %q", s, got, want)
 		}
