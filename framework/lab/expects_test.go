@@ -3,11 +3,17 @@ package lab
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/onsi/ginkgo/v2/types"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
@@ -113,6 +119,57 @@ func TestExpectationsFail(t *testing.T) {
 				claims := slices.DeleteFunc(slices.Clone(l.evidence), func(x reach.Line) bool { return x.Asked == nil })
 				if len(claims) > 4*tt.batches {
 					t.Errorf("%d probes were asked", len(claims))
+				}
+			})
+		})
+	}
+}
+
+// How a Service shares out associations is judged by the same code, and to the same words, in
+// a run and from its files. In this one all come to the first of two pods.
+func TestSharesAreJudged(t *testing.T) {
+	for name, tt := range map[string]struct {
+		do   func(*Lab, running, string)
+		want string // "" is no failure
+	}{
+		"spread": {func(l *Lab, ctx running, s string) { l.ExpectSpread(ctx, s) }, "svc/backends:80 shares out its associations wrongly: ipv4: x/server@2 got none of the associations"},
+		"sticky": {func(l *Lab, ctx running, s string) { l.ExpectSticky(ctx, s) }, ""},
+		"near":   {func(l *Lab, ctx running, s string) { l.ExpectNear(ctx, s) }, "svc/backends:80 shares out its associations wrongly: ipv4: x/client@2 was sent elsewhere although it has x/server@2 near it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(t *testing.T, b *bench) {
+				l := b.lab(t, "x/server@*:80 role=backend", "x/client@2")
+				l.families = []reach.Family{reach.IPv4}
+				b.client.PrependReactor("create", "services", func(a clienttesting.Action) (bool, runtime.Object, error) {
+					s := a.(clienttesting.CreateAction).GetObject().(*corev1.Service)
+					s.Spec.ClusterIPs = []string{"10.96.0.1"}
+					return true, s, nil
+				})
+				if err := l.apply(t.Context(), "x", "service/backends.yaml"); err != nil {
+					t.Fatal(err)
+				}
+				const service = "svc/backends:80"
+				target := l.targets[service]
+				b.virtual[target.addrs[reach.IPv4]] = netip.AddrPortFrom(l.member("x/server@1").addrs[reach.IPv4], 80)
+				if failed := failing(func() { tt.do(l, running{t.Context()}, service) }); failed != (tt.want != "") {
+					t.Fatalf("it fails: %v", failed)
+				}
+				if err := l.save(); err != nil {
+					t.Fatal(err)
+				}
+				probes, err := os.Open(filepath.Join(l.folder(), "probes.jsonl"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = probes.Close() }()
+				series, err := reach.Replay(probes)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, text := reach.Verdict(series)
+				said, _ := os.ReadFile(filepath.Join(l.folder(), "verdict.txt")) // there is none of a pass
+				if text != string(said) || !strings.Contains(text, tt.want) {
+					t.Errorf("judged again it is\n%s\nand the run said\n%s\nwant %s", text, said, tt.want)
 				}
 			})
 		})

@@ -29,21 +29,21 @@ const (
 // clients on all nodes begin, which it may take the cluster a while to arrange.
 func (l *Lab) ExpectSpread(ctx ginkgo.SpecContext, service string) {
 	ginkgo.GinkgoHelper()
-	var servers []string
+	claimed := reach.Sharing{Service: service}
 	for _, m := range l.behind(l.known(ctx, service)) {
-		servers = append(servers, m.word)
+		claimed.Spread = append(claimed.Spread, m.word)
 	}
-	l.settleShares(ctx, service, spreadRounds, func(asked []reach.Asked) []string { return reach.Idle(asked, servers) })
+	l.settleShares(ctx, claimed, spreadRounds)
 }
 
 // settleShares lets every client begin associations with a Service until nothing is wrong
 // with how they are shared out.
-func (l *Lab) settleShares(ctx ginkgo.SpecContext, service string, rounds int, wrong func([]reach.Asked) []string) {
+func (l *Lab) settleShares(ctx ginkgo.SpecContext, claimed reach.Sharing, rounds int) {
 	ginkgo.GinkgoHelper()
 	for start := time.Now(); ; {
-		what := wrong(l.share(ctx, service, rounds))
-		if len(what) == 0 || time.Since(start) > l.patience || ctx.Err() != nil || l.run.rehearsing() {
-			l.tell(ctx, service, diag.ServiceUneven, what)
+		series, _ := l.share(ctx, claimed.Service, &claimed, rounds)
+		if len(series.Shared) == 0 || time.Since(start) > l.patience || ctx.Err() != nil || l.run.rehearsing() {
+			l.tellOfShares(ctx, series, diag.ServiceUneven)
 			return
 		}
 		await(ctx, time.Now().Add(pace))
@@ -53,23 +53,34 @@ func (l *Lab) settleShares(ctx ginkgo.SpecContext, service string, rounds int, w
 // ExpectSticky claims that each client is sent to one and the same pod every time.
 func (l *Lab) ExpectSticky(ctx ginkgo.SpecContext, service string) {
 	ginkgo.GinkgoHelper()
-	l.tell(ctx, service, diag.ServiceNotSticky, reach.Wandering(l.share(ctx, service, stickyRounds)))
+	series, _ := l.share(ctx, service, &reach.Sharing{Service: service, Sticky: true}, stickyRounds)
+	l.tellOfShares(ctx, series, diag.ServiceNotSticky)
 }
 
 // ExpectNear claims that each client is sent to the pods of its own node only, which it may
 // take the cluster a while to arrange.
 func (l *Lab) ExpectNear(ctx ginkgo.SpecContext, service string) {
 	ginkgo.GinkgoHelper()
-	near := map[string][]string{}
+	claimed := reach.Sharing{Service: service, Near: map[string][]string{}}
 	behind := l.behind(l.known(ctx, service))
 	for _, c := range l.plainClients() {
+		claimed.Near[c.Word] = nil // whoever has none near must be sent nowhere
 		for _, m := range behind {
 			if m.node == l.member(c.Word).node {
-				near[c.Word] = append(near[c.Word], m.word)
+				claimed.Near[c.Word] = append(claimed.Near[c.Word], m.word)
 			}
 		}
 	}
-	l.settleShares(ctx, service, stickyRounds, func(asked []reach.Asked) []string { return reach.Astray(asked, near) })
+	l.settleShares(ctx, claimed, stickyRounds)
+}
+
+// tellOfShares fails the spec where a Service shares out its associations wrongly.
+func (l *Lab) tellOfShares(ctx context.Context, s *reach.Series, class string) {
+	ginkgo.GinkgoHelper()
+	if ground, text := s.Conclusion(); ground != "" && ctx.Err() == nil {
+		l.enter(spec.ClassEntry, class)
+		l.conclude(ctx, ground, text)
+	}
 }
 
 // ExpectRelease claims that a Service which keeps each client at one pod lets it go after a
@@ -77,7 +88,7 @@ func (l *Lab) ExpectNear(ctx ginkgo.SpecContext, service string) {
 // tried in turn, for a fair proxy sends half of the clients of two pods back to the same one.
 func (l *Lab) ExpectRelease(ctx ginkgo.SpecContext, service string, silences ...time.Duration) {
 	ginkgo.GinkgoHelper()
-	before := l.share(ctx, service, 1)
+	_, before := l.share(ctx, service, nil, 1)
 	if l.run.rehearsing() {
 		return
 	}
@@ -90,7 +101,7 @@ func (l *Lab) ExpectRelease(ctx ginkgo.SpecContext, service string, silences ...
 			break
 		}
 		await(ctx, time.Now().Add(silence))
-		now := l.share(ctx, service, 1)
+		_, now := l.share(ctx, service, nil, 1)
 		for _, client := range reach.Moved(before, now) {
 			if node := l.member(client).node; held[node] {
 				delete(held, node)
@@ -103,14 +114,8 @@ func (l *Lab) ExpectRelease(ctx ginkgo.SpecContext, service string, silences ...
 	for _, node := range slices.Sorted(maps.Keys(held)) {
 		what = append(what, fmt.Sprintf("clients on %s are sent to the same pod after each of the silences %v", node, silences))
 	}
-	l.tell(ctx, service, diag.ServiceNotSticky, what)
-}
-
-// tell fails the spec where there is something to tell.
-func (l *Lab) tell(ctx context.Context, service, class string, what []string) {
-	ginkgo.GinkgoHelper()
 	if len(what) > 0 && ctx.Err() == nil {
-		l.enter(spec.ClassEntry, class)
+		l.enter(spec.ClassEntry, diag.ServiceNotSticky)
 		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: %s shares out its associations wrongly: %s\n%s", l.id, service, strings.Join(what, "; "), l.whereabouts()))
 	}
 }
@@ -125,19 +130,20 @@ func (l *Lab) known(ctx context.Context, server string) target {
 	return t
 }
 
-// share lets every client begin associations with a Service, all of which must be answered.
-func (l *Lab) share(ctx ginkgo.SpecContext, service string, rounds int) []reach.Asked {
+// share lets every client begin associations with a Service, all of which must be answered,
+// and judges how they are shared out where something is claimed of it.
+func (l *Lab) share(ctx ginkgo.SpecContext, service string, claimed *reach.Sharing, rounds int) (*reach.Series, []reach.Asked) {
 	ginkgo.GinkgoHelper()
 	l.expected = true
 	l.known(ctx, service)
 	names := reach.Names{Clients: l.plainClients(), Servers: []reach.Name{{Word: service}}}
 	start := time.Now()
-	series := l.begin(reach.Claim{Matrices: reach.Everything(names, l.families, reach.Word(reach.Answered))})
+	series := l.begin(reach.Claim{Matrices: reach.Everything(names, l.families, reach.Word(reach.Answered)), Sharing: claimed})
 	batch := l.batch(ctx, asking{matrices: series.Matrices, messages: greetingOnly, holding: true, rounds: rounds, atOnce: fewAtOnce})
 	asked := l.note(series, 1, batch, start)
 	series.Add(asked)
 	if ctx.Err() == nil && len(series.Report.Wrong()) > 0 {
 		l.fail(ctx, series, greetingOnly)
 	}
-	return asked
+	return series, asked
 }

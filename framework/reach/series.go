@@ -27,6 +27,7 @@ type Claim struct {
 	Control  Control  `json:"control,omitempty"` // for denials; a claim of its own else
 	Evidence string   `json:"evidence"`          // folder
 	Matrices []Matrix `json:"matrices"`
+	Sharing  *Sharing `json:"sharing,omitempty"` // of a Service, where that is what the rounds are to show
 	Foreign  []string `json:"foreign,omitempty"` // policies in the suite's namespaces that are not the suite's
 }
 
@@ -61,8 +62,9 @@ type Asked struct {
 type Series struct {
 	Claim
 	Report Report
-	Hasty  bool // a denial was waited for no longer than an open path took: later ones need the slower profile
-	held   int  // rounds that were right after the first one that was; -1 before
+	Shared []string // what is wrong with the sharing, in sentences
+	Hasty  bool     // a denial was waited for no longer than an open path took: later ones need the slower profile
+	held   int      // rounds that were right after the first one that was; -1 before
 }
 
 // NewSeries begins a series.
@@ -79,6 +81,9 @@ func (s *Series) Holding() int { return s.held }
 // before, later ones change nothing.
 func (s *Series) Add(asked []Asked) {
 	doubts := doubtsOf(asked)
+	if s.Sharing != nil {
+		s.Shared = s.Sharing.wrong(asked)
+	}
 	for len(asked) > 0 && s.Report.State != Intermittent {
 		n := 1
 		for n < len(asked) && asked[n].Round == asked[0].Round {
@@ -150,6 +155,9 @@ func (s *Series) tooHasty(round []Asked) bool {
 // text that says so, or nothing.
 func (s *Series) Conclusion() (Ground, string) {
 	switch {
+	case len(s.Report.Wrong()) == 0 && len(s.Shared) > 0:
+		return GroundFail, fmt.Sprintf("%s: %s shares out its associations wrongly: %s\n  evidence: %s      again: %s\n",
+			s.ID, s.Sharing.Service, strings.Join(s.Shared, "; "), s.Report.Evidence, s.Report.Again)
 	case len(s.Report.Wrong()) == 0:
 		return "", ""
 	case len(s.Foreign) > 0 && s.Report.denies():
@@ -291,9 +299,14 @@ func ReplayEach(r io.Reader, each func(Asked)) ([]*Series, error) {
 	}
 }
 
-// Verdict is what the series of a spec amount to: the first that is wrong speaks for all.
+// Verdict is what the series of a spec amount to: the first that is wrong speaks for all, but
+// for a Service that was asked again how it shares out its associations.
 func Verdict(series []*Series) (Ground, string) {
-	for _, s := range series {
+	for i, s := range series {
+		again := func(later *Series) bool { return later.Sharing != nil && later.Sharing.Service == s.Sharing.Service }
+		if s.Sharing != nil && len(s.Report.Wrong()) == 0 && slices.ContainsFunc(series[i+1:], again) {
+			continue
+		}
 		if ground, text := s.Conclusion(); ground != "" {
 			return ground, text
 		}

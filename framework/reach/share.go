@@ -7,6 +7,27 @@ import (
 	"strings"
 )
 
+// Sharing is what is claimed of how a Service shares out associations, besides that all are
+// answered: of the last three, one.
+type Sharing struct {
+	Service string              `json:"service"`
+	Spread  []string            `json:"spread,omitempty"` // each of these servers gets some
+	Sticky  bool                `json:"sticky,omitempty"` // each client is sent to one server
+	Near    map[string][]string `json:"near,omitempty"`   // each client is sent to these servers only
+}
+
+// wrong are sentences on what is not as claimed.
+func (s Sharing) wrong(asked []Asked) []string {
+	switch {
+	case s.Sticky:
+		return Wandering(asked)
+	case s.Near != nil:
+		return Astray(asked, s.Near)
+	default:
+		return Idle(asked, s.Spread)
+	}
+}
+
 // Shares counts, for each client and family, which servers have answered some probes.
 func Shares(asked []Asked) map[Family]map[string]map[string]int {
 	out := map[Family]map[string]map[string]int{}

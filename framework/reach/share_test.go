@@ -1,11 +1,68 @@
 package reach
 
 import (
+	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"sctp.test/framework/wire"
 )
+
+// How a Service shares out associations is judged again from the file as it was: the last of
+// several tries counts, and an answer that is missing comes first.
+func TestSharingIsJudgedAgain(t *testing.T) {
+	const server, other = "x/server", "x/other"
+	try := func(s Sharing, series int, servers ...string) []Line {
+		names := Matrix{Family: IPv4, Rows: allNamed("x/client"), Columns: allNamed(s.Service), Want: [][]Word{{Word(Answered)}}}
+		lines := []Line{{Claim: &Claim{ID: "SVC-08", Series: series, Evidence: "here", Matrices: []Matrix{names}, Sharing: &s}}}
+		for _, by := range servers {
+			e := evidence(wire.SCTP, events["silent"])
+			if by != "" {
+				e = evidence(wire.SCTP, answeredBy(identity(by)))
+				e.Probe.Messages, e.Seen.Echoes = nil, nil
+				e.Intended = []Backend{{UID: identity(by).UID}}
+				e.Records = []Witness{{Server: identity(by), Record: wire.Record{Nonce: e.Probe.Nonce}}}
+			}
+			lines = append(lines, Line{Asked: &Asked{Series: series, Batch: 1, Round: 1, Family: IPv4, Client: "x/client", Server: s.Service, Want: Word(Answered), Evidence: e, Moved: wire.Counters{wire.T1InitExpireds: 60}}})
+		}
+		return lines
+	}
+	spread := Sharing{Service: "svc/web:80", Spread: []string{server, other}}
+	sticky := Sharing{Service: "svc/web:80", Sticky: true}
+	near := Sharing{Service: "svc/web:80", Near: map[string][]string{"x/client": {server}}}
+	nobody := Sharing{Service: "svc/web:80", Near: map[string][]string{"x/client": nil}}
+	for name, c := range map[string]struct {
+		lines []Line
+		want  string // in the failure
+	}{
+		"each gets some":                         {try(spread, 1, server, other, server), ""},
+		"one gets none":                          {try(spread, 1, server, server), "SVC-08: svc/web:80 shares out its associations wrongly: ipv4: x/other got none of the associations (x/server 2)\n  evidence: here      again: make e2e FOCUS=SVC-08\n"},
+		"one gets none at first":                 {append(try(spread, 1, server), try(spread, 2, server, other)...), ""},
+		"one gets none again":                    {append(try(spread, 1, server, other), try(spread, 2, other)...), "x/server got none"},
+		"one pod every time":                     {try(sticky, 1, other, other), ""},
+		"another pod":                            {try(sticky, 1, other, server), "x/client was sent to several servers"},
+		"the near one":                           {try(near, 1, server), ""},
+		"one that is far":                        {try(near, 1, server, other), "x/client was sent elsewhere although it has x/server near it"},
+		"nobody is near, and yet it is answered": {try(nobody, 1, other), "x/client was sent elsewhere"},
+		"one that is silent":                     {try(spread, 1, server, other, ""), "1 of 1 path is not as claimed"},
+	} {
+		var file bytes.Buffer
+		for _, l := range c.lines {
+			if err := json.NewEncoder(&file).Encode(l); err != nil {
+				t.Fatal(err)
+			}
+		}
+		series, err := Replay(&file)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		ground, text := Verdict(series)
+		if (ground == GroundFail) != (c.want != "") || !strings.Contains(text, c.want) {
+			t.Errorf("%s: %q\n%s\nwant %s", name, ground, text, c.want)
+		}
+	}
+}
 
 func TestShares(t *testing.T) {
 	by := func(client, server string, times int) (out []Asked) {
