@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,20 +48,24 @@ func rolesOf(pool string) func(*machineconfig.Options) {
 // undoing it would lift them. What passes by itself is waited for.
 func mayRollOut(ctx SpecContext) {
 	GinkgoHelper()
-	p := here.machineConfigs(here.run.ID)
-	var refused machineconfig.Refusal
-	err := await(ctx, here.patience, "the cluster to be fit for a roll-out", func(ctx context.Context) (bool, error) {
-		_, err := p.MayEnable(ctx)
-		refused = machineconfig.Refusal{}
-		errors.As(err, &refused)
-		return err == nil, err
-	})
-	switch {
+	switch refused, err := fit(ctx); {
 	case refused.Reason != "":
 		Skip("every roll-out would be refused for a reason that the cluster had before: " + refused.Reason)
 	case err != nil:
 		conclude(reach.GroundBroken, err.Error())
 	}
+}
+
+// fit waits until a roll-out would not be refused, and says why it still is.
+func fit(ctx context.Context) (refused machineconfig.Refusal, err error) {
+	p := here.machineConfigs(here.run.ID)
+	err = await(ctx, here.patience, "the cluster to be fit for a roll-out", func(ctx context.Context) (bool, error) {
+		_, err := p.MayEnable(ctx)
+		refused = machineconfig.Refusal{}
+		errors.As(err, &refused)
+		return err == nil, err
+	})
+	return refused, err
 }
 
 // undoing is what puts a cluster back that a refusal was arranged on. Each step is there before
@@ -88,6 +93,10 @@ func (u *undoing) run(ctx context.Context) error {
 // undone before it returns, or when the spec ends if it was kept from that: by then a context
 // that was cut off is no good any more.
 func (r refusal) judge(ctx SpecContext) string {
+	// A pool is degraded for some seconds more by what the refusal before has withdrawn.
+	if refused, err := fit(ctx); err != nil {
+		return "the cluster is not fit for it: " + cmp.Or(refused.Reason, err.Error())
+	}
 	u := &undoing{}
 	DeferCleanup(func(ctx SpecContext) error { return u.run(ctx) }, rollOuts(1))
 	if r.arrange != nil {
