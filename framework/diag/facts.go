@@ -65,8 +65,11 @@ func facts(s Symptom) map[fact]bool {
 	seen := s.Again.Evidence.Seen
 	client, server := s.Again.Client, s.Again.Server
 	sctp := s.Again.Evidence.Probe.Proto == wire.SCTP
-	if !sctp { // what its counters say is of other associations
-		client, server = nil, nil
+	if !sctp { // what SCTP's counters say is of other paths
+		client = nil
+		if server != nil {
+			server = wire.Counters{}
+		}
 	}
 	out := map[fact]bool{
 		wantsAnswer:   !s.Want.Denies(),

@@ -99,7 +99,7 @@ func TestWhatIsAFact(t *testing.T) {
 		{serverHeard, "packets came to the server", symptom(heardOf), yesIs},
 		{serverHeard, "none came", symptom(), noIs},
 		{serverHeard, "its counters could not be read", symptom(unread), opened},
-		{serverHeard, "they were not TCP's", symptom(heardOf, over(wire.TCP)), opened},
+		{serverHeard, "they were not TCP's", symptom(heardOf, over(wire.TCP)), noIs},
 		{serverSpoke, "the server sent packets", symptom(spoke), yesIs},
 		{serverSpoke, "it sent none", symptom(heardOf), noIs},
 		{serverBadSums, "bad checksums came to the server", symptom(atServer(wire.ChecksumErrors, 1)), yesIs},

@@ -114,7 +114,7 @@ var table = []row{
 	},
 	{
 		"policy-denies-allowed",
-		[]condition{yes(wantsAnswer), yes(underPolicy), no(overSCTP)},
+		[]condition{yes(wantsAnswer), yes(underPolicy), no(serverHeard)},
 		each(nodes, "the policy admits it, and the policy engine for servers on node %s does not", "the policy admits it, and the policy engine for servers on nodes %s does not"),
 		policyEngine,
 	},
@@ -129,12 +129,6 @@ var table = []row{
 		[]condition{yes(wantsAnswer), yes(noRoute)},
 		each(ends, "a host on the way says that there is no way to the server (%s)", "hosts on the way say that there is no way to the servers (%s)"),
 		fixed("routes and neighbours of both nodes (`ip route get`, `ip neigh`), and packet filters that reject in the output hook"),
-	},
-	{
-		"policy-denies-allowed",
-		[]condition{yes(wantsAnswer), yes(underPolicy), no(serverHeard)},
-		each(nodes, "the policy admits it, and the policy engine for servers on node %s does not", "the policy admits it, and the policy engine for servers on nodes %s does not"),
-		policyEngine,
 	},
 	{
 		"policy-lingers",
