@@ -121,21 +121,24 @@ func lives(lease *coordinationv1.Lease) bool {
 	return lease.Spec.RenewTime != nil && time.Since(lease.Spec.RenewTime.Time) < term
 }
 
-// RunAlive says whether a run renews the lease of one of its namespaces.
+// RunAlive watches for SilentFor whether a run renews the lease of one of its namespaces; one
+// without a namespace is dead at once. No clock is asked, neither ours nor the run's.
 func (c *Cluster) RunAlive(ctx context.Context, run string) (bool, error) {
 	list, err := c.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: RunLabel + "=" + run})
 	if err != nil {
 		return false, fmt.Errorf("namespaces of run %s: %w", run, err)
 	}
+	var names []string
 	for _, ns := range list.Items {
-		if ns.DeletionTimestamp != nil {
-			continue
-		}
-		if alive, err := c.alive(ctx, ns); alive || err != nil {
-			return alive, err
+		if ns.DeletionTimestamp == nil {
+			names = append(names, ns.Name)
 		}
 	}
-	return false, nil
+	if len(names) == 0 {
+		return false, nil
+	}
+	silent, err := c.Silent(ctx, names)
+	return err == nil && len(silent) < len(names), err
 }
 
 // SilentFor is how long Silent watches: twice as long as a living run takes to renew.

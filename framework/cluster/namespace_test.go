@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -131,23 +132,49 @@ func TestAwaitNone(t *testing.T) {
 	}
 }
 
-// A run with several namespaces lives as long as one of its leases is renewed.
+// A run with several namespaces lives as long as one of its leases is renewed, whatever time
+// stands in it: a laptop's clock may be an hour wrong, ours or the run's.
 func TestRunAlive(t *testing.T) {
-	const old = time.Hour
-	going := left("going", old)
-	going.DeletionTimestamp = &metav1.Time{Time: time.Now()}
-	going.Finalizers = []string{"kubernetes"}
-	dead := []runtime.Object{left("dead", old), lease("dead", old), going, lease("going", 0)}
-	for want, objects := range map[bool][]runtime.Object{
-		false: dead,
-		true:  append(slices.Clone(dead), left("alive", old), lease("alive", 0)),
+	const early, late = -time.Hour, time.Hour
+	for _, tt := range []struct {
+		name    string
+		renewed time.Duration // before now, as the clocks have it
+		renews  bool
+	}{
+		{"alive, with a clock that is late", late, true},
+		{"alive, with a clock that is early", early, true},
+		{"alive", 0, true},
+		{"killed just now", 0, false},
+		{"killed, and its clock was early", early, false},
+		{"killed long ago", late, false},
 	} {
-		c := Cluster{Client: fake.NewClientset(objects...)}
-		if got, err := c.RunAlive(t.Context(), "1a2b3"); err != nil || got != want {
-			t.Errorf("alive %v, %v; want %v", got, err, want)
-		}
-		if got, err := c.RunAlive(t.Context(), "other"); err != nil || got {
-			t.Errorf("a run without namespaces is alive: %v, %v", got, err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			going := left("going", late)
+			going.DeletionTimestamp = &metav1.Time{Time: time.Now()}
+			going.Finalizers = []string{"kubernetes"}
+			client := fake.NewClientset(left("silent", late), lease("silent", 0), going, left("x", late), lease("x", tt.renewed))
+			c := Cluster{Client: client}
+			go func() {
+				<-time.After(SilentFor / 2)
+				for i, ns := range map[bool][]string{true: {"going", "x"}, false: {"going"}}[tt.renews] {
+					l := lease(ns, tt.renewed)
+					l.ResourceVersion = fmt.Sprint(i + 2)
+					_, _ = client.CoordinationV1().Leases(ns).Update(t.Context(), l, metav1.UpdateOptions{})
+				}
+			}()
+			if got, err := c.RunAlive(t.Context(), "1a2b3"); err != nil || got != tt.renews {
+				t.Errorf("%s: alive %v, %v", tt.name, got, err)
+			}
+			began := time.Now()
+			if got, err := c.RunAlive(t.Context(), "other"); err != nil || got || time.Since(began) > 0 {
+				t.Errorf("a run without namespaces is alive: %v, %v", got, err)
+			}
+		})
+	}
+	c := Cluster{Client: fake.NewClientset(left("x", time.Hour), lease("x", 0))}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if got, err := c.RunAlive(ctx, "1a2b3"); err == nil || got {
+		t.Errorf("nobody watched, and it is alive: %v, %v", got, err)
 	}
 }

@@ -52,14 +52,18 @@ func (p *Provider) Left(ctx context.Context) (*Rollout, error) {
 		return nil, err
 	}
 	r := &Rollout{Adopted: ours[0].Metadata.Labels[cluster.RunLabel]}
+	dead := map[string]bool{}
 	for _, c := range ours {
 		run := c.Metadata.Labels[cluster.RunLabel]
-		alive, err := p.api.Alive(ctx, run)
-		if err != nil {
-			return nil, err
-		}
-		if alive {
-			return nil, refuse("run %s is alive and has MachineConfig %s on this cluster: wait for its end, or for a minute if it was killed just now", run, c.Metadata.Name)
+		if !dead[run] {
+			alive, err := p.api.Alive(ctx, run)
+			if err != nil {
+				return nil, err
+			}
+			if alive {
+				return nil, refuse("run %s is alive and has MachineConfig %s on this cluster: wait for its end", run, c.Metadata.Name)
+			}
+			dead[run] = true
 		}
 		if err := r.read(c); err != nil {
 			return nil, fmt.Errorf("MachineConfig %s of run %s: %w", c.Metadata.Name, run, err)

@@ -64,7 +64,7 @@ type API interface {
 	Layered(ctx context.Context) (map[string]string, error)
 	// Stuck are sentences about pods on nodes that a drain may not evict.
 	Stuck(ctx context.Context, nodes []string) ([]string, error)
-	// Alive says whether a run renews its leases.
+	// Alive says whether a run renews its leases while somebody watches.
 	Alive(ctx context.Context, run string) (bool, error)
 }
 

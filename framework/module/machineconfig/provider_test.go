@@ -233,7 +233,7 @@ func TestRefusals(t *testing.T) {
 				w.configs["theirs"].Metadata.Labels[cluster.RunLabel] = "other"
 				w.alive = []string{"other"}
 			}, nil,
-			"run other is alive and has MachineConfig theirs on this cluster: wait for its end, or for a minute if it was killed just now",
+			"run other is alive and has MachineConfig theirs on this cluster: wait for its end",
 		},
 		{
 			"a hosted control plane", func(w *world) { w.topology = "External" }, nil,
