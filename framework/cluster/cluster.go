@@ -43,6 +43,7 @@ type Cluster struct {
 
 	WideKinds            []WideKind // cluster-wide policies that are served; whether anybody enforces them the API does not tell
 	MultiNetworkPolicies bool       // whether policies of secondary networks are served
+	Constrained          bool       // whether SecurityContextConstraints decide beside Pod Security, as on OKD
 }
 
 // Node is a node that agents can run on.
@@ -178,17 +179,26 @@ func (c *Cluster) MayTest(ctx context.Context) error {
 		{Verb: "create", Group: "networking.k8s.io", Resource: "networkpolicies"},
 		{Verb: "create", Group: "discovery.k8s.io", Resource: "endpointslices"},
 	} {
-		review, err := c.Client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
-			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &a},
-		}, metav1.CreateOptions{})
+		allowed, err := c.may(ctx, a)
 		if err != nil {
-			return fmt.Errorf("asking for permissions: %w", err)
+			return err
 		}
-		if !review.Status.Allowed {
+		if !allowed {
 			return fmt.Errorf("this user may not %s %s on %s", a.Verb, resourceName(a), c.Config.Host)
 		}
 	}
 	return nil
+}
+
+// may asks the API server whether this user may do something.
+func (c *Cluster) may(ctx context.Context, a authorizationv1.ResourceAttributes) (bool, error) {
+	review, err := c.Client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &a},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return false, fmt.Errorf("asking for permissions: %w", err)
+	}
+	return review.Status.Allowed, nil
 }
 
 func resourceName(a authorizationv1.ResourceAttributes) string {

@@ -33,9 +33,14 @@ const leaseName = "sctp-run"
 const leaseTerm = 60 * time.Second
 
 // CreateNamespace makes a namespace of a run and the Lease in it. level is what Pod
-// Security admission enforces there. Where the namespace was made but the rest was not,
+// Security admission enforces there; on OKD privileged pods need a RoleBinding, too. Where the namespace was made but the rest was not,
 // it is returned beside the error, to be removed.
 func (c *Cluster) CreateNamespace(ctx context.Context, run, name string, level psa.Level, labels map[string]string) (*corev1.Namespace, error) {
+	if level == psa.LevelPrivileged {
+		if err := c.mayAdmitPrivileged(ctx); err != nil {
+			return nil, err
+		}
+	}
 	all := map[string]string{RunLabel: run, psa.EnforceLevelLabel: string(level)}
 	for k, v := range labels {
 		all[k] = v
@@ -51,6 +56,9 @@ func (c *Cluster) CreateNamespace(ctx context.Context, run, name string, level p
 	}, metav1.CreateOptions{})
 	if err != nil {
 		return ns, fmt.Errorf("lease in namespace %s: %w", ns.Name, err)
+	}
+	if level == psa.LevelPrivileged {
+		return ns, c.admitPrivileged(ctx, run, ns.Name)
 	}
 	return ns, nil
 }

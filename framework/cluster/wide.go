@@ -51,7 +51,10 @@ func (c *Cluster) discoverKinds() error {
 		}
 	}
 	var err error
-	c.MultiNetworkPolicies, err = resourceServed(c.Client.Discovery(), multiNetwork)
+	if c.MultiNetworkPolicies, err = resourceServed(c.Client.Discovery(), multiNetwork); err != nil {
+		return err
+	}
+	c.Constrained, err = groupServed(c.Client.Discovery(), sccAPI)
 	return err
 }
 
@@ -65,6 +68,15 @@ func resourceServed(api discovery.DiscoveryInterface, r schema.GroupVersionResou
 		return false, fmt.Errorf("whether %s is served: %w", r.GroupVersion(), err)
 	}
 	return slices.ContainsFunc(list.APIResources, func(a metav1.APIResource) bool { return a.Name == r.Resource }), nil
+}
+
+// groupServed asks the API server whether it knows a group, be it that who serves it is away.
+func groupServed(api discovery.DiscoveryInterface, group string) (bool, error) {
+	list, err := api.ServerGroups()
+	if err != nil {
+		return false, fmt.Errorf("whether %s is served: %w", group, err)
+	}
+	return slices.ContainsFunc(list.Groups, func(g metav1.APIGroup) bool { return g.Name == group }), nil
 }
 
 // Wide is the API of a kind and its version; api is nil where the cluster does not serve it.

@@ -53,17 +53,19 @@ func TestWhichKindsAreServed(t *testing.T) {
 		lists []*metav1.APIResourceList
 		want  []string
 		multi bool
+		scc   bool
 	}{
-		{"none", nil, nil, false},
-		{"the later version", []*metav1.APIResourceList{served(policyAPI+"/v1alpha2", "clusternetworkpolicies", "clusternetworkpolicies/status")}, []string{"ClusterNetworkPolicy"}, false},
+		{"none", nil, nil, false, false},
+		{"the later version", []*metav1.APIResourceList{served(policyAPI+"/v1alpha2", "clusternetworkpolicies", "clusternetworkpolicies/status")}, []string{"ClusterNetworkPolicy"}, false, false},
 		{"two versions of a kind", []*metav1.APIResourceList{
 			served(policyAPI+"/v1alpha2", "clusternetworkpolicies"), served(policyAPI+"/v1beta1", "clusternetworkpolicies"),
-		}, []string{"ClusterNetworkPolicy"}, false},
+		}, []string{"ClusterNetworkPolicy"}, false, false},
 		{"both", []*metav1.APIResourceList{
 			served(policyAPI+"/v1alpha1", "adminnetworkpolicies", "baselineadminnetworkpolicies"), served(policyAPI+"/v1alpha2", "clusternetworkpolicies"),
-		}, []string{"ClusterNetworkPolicy", "AdminNetworkPolicy", "BaselineAdminNetworkPolicy"}, false},
-		{"secondary networks", []*metav1.APIResourceList{served("k8s.cni.cncf.io/v1beta1", "multi-networkpolicies")}, nil, true},
-		{"secondary networks without policies", []*metav1.APIResourceList{served("k8s.cni.cncf.io/v1beta1", "other")}, nil, false},
+		}, []string{"ClusterNetworkPolicy", "AdminNetworkPolicy", "BaselineAdminNetworkPolicy"}, false, false},
+		{"secondary networks", []*metav1.APIResourceList{served("k8s.cni.cncf.io/v1beta1", "multi-networkpolicies")}, nil, true, false},
+		{"secondary networks without policies", []*metav1.APIResourceList{served("k8s.cni.cncf.io/v1beta1", "other")}, nil, false, false},
+		{"OKD", []*metav1.APIResourceList{served("security.openshift.io/v1", "rangeallocations")}, nil, false, true},
 	}
 	for _, tt := range tests {
 		client := fake.NewClientset()
@@ -74,8 +76,8 @@ func TestWhichKindsAreServed(t *testing.T) {
 		for _, k := range c.WideKinds {
 			got = append(got, k.Kind)
 		}
-		if err != nil || !slices.Equal(got, tt.want) || c.MultiNetworkPolicies != tt.multi {
-			t.Errorf("%s: %v, policies of secondary networks %v, %v", tt.name, got, c.MultiNetworkPolicies, err)
+		if err != nil || !slices.Equal(got, tt.want) || c.MultiNetworkPolicies != tt.multi || c.Constrained != tt.scc {
+			t.Errorf("%s: %v, policies of secondary networks %v, SecurityContextConstraints %v, %v", tt.name, got, c.MultiNetworkPolicies, c.Constrained, err)
 		}
 	}
 }
