@@ -2,6 +2,7 @@ package machineconfig
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -33,7 +34,7 @@ func TestProof(t *testing.T) {
 			},
 			[]string{
 				`a: the kernel has no module sctp that is Live: /proc/modules says ""`,
-				`a: systemd-modules-load obeys a blacklist: Module 'sctp' is blacklisted`,
+				`a: systemd-modules-load did not load sctp: Module 'sctp' is blacklisted`,
 			},
 		},
 		{
@@ -49,6 +50,14 @@ func TestProof(t *testing.T) {
 		{
 			"a socket loaded it, nobody at boot", func(w *world) { w.journal["a"] = "Inserted module 'overlay'\n" },
 			[]string{`a: systemd-modules-load says nothing of sctp in the journal of this boot`},
+		},
+		{
+			"a file is not there", func(w *world) { delete(w.files["a"], AtBoot) },
+			[]string{"a: /etc/modules-load.d/sctp-load.conf is to have sctp loaded at boot, and is not there"},
+		},
+		{
+			"the file that is empty is not there, which forbids nothing", func(w *world) { delete(w.files["a"], Blacklist) },
+			[]string{"a: /etc/modprobe.d/sctp-blacklist.conf is to forbid sctp no more, and is not there"},
 		},
 		{
 			"it was not rebooted", func(w *world) { w.nodes[0].BootID = "a-boot-1" },
@@ -75,6 +84,25 @@ func TestProof(t *testing.T) {
 	}
 }
 
+// Without a reboot, systemd-modules-load has nothing to do, and nothing to say, where somebody has
+// loaded the module before; after a reboot that is no excuse.
+func TestProofWhereItWasLoadedBefore(t *testing.T) {
+	for want, policy := range map[string]Policies{"": rebootless(t), "a: systemd-modules-load says nothing of sctp in the journal of this boot": {}} {
+		w := newWorld(t)
+		w.disruption = policy
+		w.modules["a"] = "sctp 450560 2 - Live 0xffffffffc0000000\n"
+		p := w.provider()
+		r, err := p.Enable(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.journal["a"] = ""
+		if got := strings.Join(wrongs(t, p, r), "; "); got != want {
+			t.Errorf("wrong are %q, want %q", got, want)
+		}
+	}
+}
+
 func TestProofNeedsTheNodes(t *testing.T) {
 	w := newWorld(t)
 	p := w.provider()
@@ -88,6 +116,33 @@ func TestProofNeedsTheNodes(t *testing.T) {
 	}
 	if _, _, err := p.Untouched(t.Context(), &Rollout{Record: r.Record, Outside: []string{"a"}}); err == nil {
 		t.Error("found untouched without looking")
+	}
+}
+
+// Only what says that it was loaded proves it: a line that just mentions sctp does not.
+func TestLoader(t *testing.T) {
+	for _, tt := range []struct {
+		journal string
+		before  bool
+		wrong   string
+	}{
+		{"Inserted module 'overlay'\nInserted module 'sctp'\n", false, ""},
+		{"Module 'sctp' is builtin", false, ""},
+		{"Module 'sctp' is built in", false, ""},
+		{"Module 'sctp' is blacklisted\nInserted module 'sctp'", false, ""}, // by a policy, without a reboot
+		{"Inserted module 'sctp'\nModule 'sctp' is deny-listed (by kmod)", false, "systemd-modules-load did not load sctp: Module 'sctp' is deny-listed (by kmod)"},
+		{"Failed to find module 'sctp'", false, "systemd-modules-load did not load sctp: Failed to find module 'sctp'"},
+		{"Failed to insert module 'sctp': Key was rejected by service", false, "systemd-modules-load did not load sctp: Failed to insert module 'sctp': Key was rejected by service"},
+		{"Inserted module 'sctp_diag'", false, "systemd-modules-load says nothing of sctp in the journal of this boot"},
+		{"Not Inserted module 'sctp'", false, "systemd-modules-load did not load sctp: Not Inserted module 'sctp'"},
+		{"", false, "systemd-modules-load says nothing of sctp in the journal of this boot"},
+		{"", true, ""},
+		{"Module 'sctp' is already loaded", true, ""},
+	} {
+		fact, wrong := loader(tt.journal, tt.before)
+		if wrong != tt.wrong || (fact == "") != (wrong != "") {
+			t.Errorf("%q, before %v: %q, %q", tt.journal, tt.before, fact, wrong)
+		}
 	}
 }
 

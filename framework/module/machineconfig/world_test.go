@@ -452,7 +452,7 @@ func (w *world) look(ctx context.Context, node string, command ...string) (strin
 			out.WriteString(content)
 		}
 	}
-	if command[0] == "stat" && command[1] == "--format=%a" {
+	if command[0] == "stat" && command[1] == "--format=%a" && !missing {
 		return "644\n", nil
 	}
 	if command[0] == "journalctl" {
