@@ -16,12 +16,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sctp.test/framework/module/machineconfig"
+	"sctp.test/framework/module/marks"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
 )
 
 // What the specs about MachineConfigs do to a cluster beside rolling them out. Everything here
-// is undone by the spec that did it.
+// is undone by the spec that did it, and marked in case that it is killed.
 
 const policyAPI = "/apis/operator.openshift.io/v1/machineconfigurations/cluster"
 
@@ -85,39 +86,12 @@ func joined(errs ...error) error {
 // setPolicy makes a node disruption policy for files the cluster's and waits until it is in
 // effect. Before it does, it hands over what puts the one from before back.
 func setPolicy(ctx context.Context, files string, later func(func(context.Context) error)) error {
-	raw, err := request(ctx, http.MethodGet, policyAPI, "")
-	if err != nil {
+	m := mark(marks.Policy, "cluster")
+	later(func(ctx context.Context) error { return undo(ctx, m) })
+	if err := book().Set(ctx, m, json.RawMessage(files)); err != nil {
 		return err
 	}
-	before, err := policyOf(raw)
-	if err != nil {
-		return err
-	}
-	put := func(ctx context.Context, policy string) error {
-		if _, err := request(ctx, http.MethodPatch, policyAPI, `{"spec":{"nodeDisruptionPolicy":`+policy+`}}`); err != nil {
-			return err
-		}
-		return await(ctx, 2*time.Minute, "the operator to take the node disruption policy", policyObserved)
-	}
-	later(func(ctx context.Context) error { return put(ctx, before) })
-	return put(ctx, `{"files":`+files+`}`)
-}
-
-// policyOf is the merge patch that makes a node disruption policy what it is in an object. Only
-// its files are ever set here; where it has none, a null must say so, or ours would stay.
-func policyOf(object []byte) (string, error) {
-	var was struct {
-		Spec struct {
-			Policy *struct {
-				Files json.RawMessage `json:"files"`
-			} `json:"nodeDisruptionPolicy"`
-		} `json:"spec"`
-	}
-	if err := json.Unmarshal(object, &was); err != nil {
-		return "", fmt.Errorf("node disruption policy: %w", err)
-	}
-	patch, err := json.Marshal(was.Spec.Policy) // a nil RawMessage is null
-	return string(patch), err
+	return await(ctx, 2*time.Minute, "the operator to take the node disruption policy", policyObserved)
 }
 
 func policyObserved(ctx context.Context) (bool, error) {

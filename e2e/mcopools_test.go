@@ -17,6 +17,7 @@ import (
 
 	"sctp.test/framework/cluster"
 	"sctp.test/framework/module/machineconfig"
+	"sctp.test/framework/module/marks"
 	"sctp.test/framework/reach"
 )
 
@@ -34,7 +35,7 @@ func createPool(ctx context.Context, name string) error {
 			"machineConfigSelector": map[string]any{"matchExpressions": []any{
 				map[string]any{"key": machineconfig.RoleLabel, "operator": "In", "values": []string{"worker", name}},
 			}},
-			"nodeSelector": map[string]any{"matchLabels": map[string]string{roleLabel(name): ""}},
+			"nodeSelector": map[string]any{"matchLabels": map[string]string{marks.RoleLabel(name): ""}},
 		},
 	}
 	raw, err := json.Marshal(pool)
@@ -48,21 +49,6 @@ func createPool(ctx context.Context, name string) error {
 		p, err := readPool(ctx, name)
 		return err == nil && p.Target() != "" && p.Status.Observed == p.Metadata.Generation, err
 	})
-}
-
-func roleLabel(pool string) string { return "node-role.kubernetes.io/" + pool }
-
-func deletePool(ctx context.Context, name string) error {
-	_, err := request(ctx, http.MethodDelete, poolsAPI+"/"+name, "")
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
-}
-
-func patchPool(ctx context.Context, name, patch string) error {
-	_, err := request(ctx, http.MethodPatch, poolsAPI+"/"+name, patch)
-	return err
 }
 
 func readPool(ctx context.Context, name string) (machineconfig.Pool, error) {
@@ -144,25 +130,23 @@ func atHome(ctx context.Context, node, pool string) (bool, error) {
 // customPool moves a node into a pool of its own until the spec ends.
 func customPool(ctx SpecContext, node string) string {
 	GinkgoHelper()
-	name := "sctp-" + here.run.ID
-	move := func(ctx context.Context, value, to string) error {
-		_, err := request(ctx, http.MethodPatch, "/api/v1/nodes/"+node, `{"metadata":{"labels":{"`+roleLabel(name)+`":`+value+`}}}`)
-		if err != nil {
-			return err
-		}
-		return await(ctx, here.rollout, "node "+node+" to be at home in pool "+to, func(ctx context.Context) (bool, error) { return atHome(ctx, node, to) })
-	}
-	home, err := poolOf(ctx, node)
-	if err != nil {
-		conclude(reach.GroundBroken, "a pool for node "+node+": "+err.Error())
-	}
+	name := marks.PoolName(here.run.ID)
+	role := mark(marks.Role, node)
 	DeferCleanup(func(ctx SpecContext) {
-		if err := joined(move(ctx, "null", home), deletePool(ctx, name)); err != nil {
-			conclude(reach.GroundBroken, "node "+node+" is not back in pool "+home+": "+err.Error())
+		err := undo(ctx, role)
+		if err == nil { // a pool's rendered configuration goes with it, and no node may still have that
+			err = undo(ctx, mark(marks.Pool, name))
+		}
+		if err != nil {
+			conclude(reach.GroundBroken, "node "+node+" is not back in its pool: "+err.Error())
 		}
 	}, rollOuts(1))
-	if err = createPool(ctx, name); err == nil {
-		err = move(ctx, `""`, name)
+	err := createPool(ctx, name)
+	if err == nil {
+		err = book().Set(ctx, role, "")
+	}
+	if err == nil {
+		err = await(ctx, here.rollout, "node "+node+" to be at home in pool "+name, func(ctx context.Context) (bool, error) { return atHome(ctx, node, name) })
 	}
 	if err != nil {
 		conclude(reach.GroundBroken, "a pool for node "+node+": "+err.Error())

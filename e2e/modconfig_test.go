@@ -141,6 +141,7 @@ var _ = chapter("The SCTP module, by MachineConfig", func() {
 	}, func(ctx SpecContext) {
 		node := aWorker(ctx)
 		withoutReboot(ctx)
+		mayRollOut(ctx) // or the node would not come back from its own pool
 		pool := customPool(ctx, node)
 		p, r := enable(ctx, "MOD-08", func(o *machineconfig.Options) { o.Roles = []string{pool} })
 		wrong, looked, err := p.Untouched(ctx, r)
@@ -160,6 +161,7 @@ var _ = chapter("The SCTP module, by MachineConfig", func() {
 		Source: ndpDocs + "; operator.openshift.io/v1 NodeDisruptionPolicyConfig",
 	}, func(ctx SpecContext) {
 		withoutReboot(ctx)
+		mayRollOut(ctx) // under that policy, for which no budget is in the way
 		if on, err := here.someOn(ctx); err == nil && on != "" {
 			measured("node %s had SCTP before, so nothing of it is proven there", on)
 		}

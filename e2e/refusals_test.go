@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 
 	"sctp.test/framework/module/machineconfig"
+	"sctp.test/framework/module/marks"
 	"sctp.test/framework/reach"
 )
 
@@ -34,7 +35,7 @@ func refusals() []refusal {
 		{name: "a paused pool", arrange: pausedPool, says: "is paused"},
 		{name: "a PodDisruptionBudget that lets no pod go", arrange: heldPods, says: "lets no pod go", drains: true},
 		{name: "a file that somebody has edited", arrange: editedFile, says: "is degraded: "},
-		{name: "a configuration that cannot be rendered", options: func(o *machineconfig.Options) { o.Version = "9.9.9" }, says: "cannot be rendered: "},
+		{name: "a configuration that cannot be rendered", arrange: nothingRebooted, options: func(o *machineconfig.Options) { o.Version = "9.9.9" }, says: "cannot be rendered: "},
 		{name: "a drain that a PodDisruptionBudget holds", arrange: drainedOnly, options: holdWhenCreated, says: "lets no pod go", drains: true},
 	}
 }
@@ -138,7 +139,7 @@ func emptyPool() string { return "sctp-empty-" + here.run.ID }
 
 // anEmptyPool makes a pool that no node is in.
 func anEmptyPool(ctx context.Context, u *undoing) error {
-	u.later(func(ctx context.Context) error { return deletePool(ctx, emptyPool()) })
+	u.later(func(ctx context.Context) error { return undo(ctx, mark(marks.Pool, emptyPool())) })
 	return createPool(ctx, emptyPool())
 }
 
@@ -148,16 +149,9 @@ func pausedPool(ctx context.Context, u *undoing) error {
 	if err != nil {
 		return err
 	}
-	u.later(func(ctx context.Context) error {
-		if err := patchPool(ctx, pool, `{"spec":{"paused":false}}`); err != nil {
-			return err
-		}
-		return await(ctx, 5*time.Minute, "pool "+pool+" to be at rest again", func(ctx context.Context) (bool, error) {
-			p, err := readPool(ctx, pool)
-			return err == nil && p.Rested(p.Target()) == "", err
-		})
-	})
-	return patchPool(ctx, pool, `{"spec":{"paused":true}}`)
+	m := mark(marks.Pause, pool)
+	u.later(func(ctx context.Context) error { return undo(ctx, m) })
+	return book().Set(ctx, m, true)
 }
 
 // editedFile enables SCTP without a reboot and edits one of its files on a node by hand, which
@@ -180,15 +174,12 @@ func editedFile(ctx context.Context, u *undoing) error {
 	if err != nil {
 		return err
 	}
-	u.later(func(ctx context.Context) error {
-		if err := resize(ctx, node, machineconfig.AtBoot, size); err != nil {
-			return err
-		}
-		return await(ctx, 10*time.Minute, "the pool to be at rest again", func(ctx context.Context) (bool, error) {
-			still, err := degraded(ctx, node)
-			return err == nil && !still, err
-		})
-	})
+	m := mark(marks.File, node)
+	m.Was = size
+	u.later(func(ctx context.Context) error { return undo(ctx, m) })
+	if err := book().Set(ctx, m, size); err != nil {
+		return err
+	}
 	if err := resize(ctx, node, machineconfig.AtBoot, size+1); err != nil {
 		return err
 	}
@@ -206,6 +197,11 @@ func sizeOf(ctx context.Context, node, path string) (int, error) {
 func resize(ctx context.Context, node, path string, size int) error {
 	_, err := here.access.Run(ctx, node, "truncate", fmt.Sprintf("--size=%d", size), path)
 	return err
+}
+
+// nothingRebooted has the files written at once, should they be against the claim.
+func nothingRebooted(ctx context.Context, u *undoing) error {
+	return setPolicy(ctx, loadPolicy, u.later)
 }
 
 // heldPods puts a budget on the run's own agents that lets none of them go.

@@ -169,26 +169,6 @@ func (k *moduleState) restore(ctx context.Context, s *suite) error {
 	return nil
 }
 
-// withdraw removes the MachineConfigs of dead runs for --clean, and says whether there were
-// any. Those of a living run are left alone.
-func (s *suite) withdraw(ctx context.Context) (bool, error) {
-	p := s.machineConfigs("clean", func(o *machineconfig.Options) {
-		if s.options.access == "pod" {
-			o.Look = nil // there are no pods for it without a run
-		}
-	})
-	left, err := p.Left(ctx)
-	if errors.As(err, new(machineconfig.Refusal)) {
-		s.say("left alone: %v", err)
-		return true, nil
-	}
-	if err != nil || left == nil {
-		return false, err
-	}
-	s.say("removing MachineConfig %s of run %s", strings.Join(left.Configs, ", "), left.Adopted)
-	return true, putBack(ctx, p, left)
-}
-
 // putBack takes MachineConfigs back; that something is not as it was is an error, too.
 func putBack(ctx context.Context, p *machineconfig.Provider, r *machineconfig.Rollout) error {
 	wrong, err := p.Restore(ctx, r)

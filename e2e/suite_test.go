@@ -242,6 +242,9 @@ func (s *suite) prepare(ctx context.Context, folder string) error {
 		s.eyes.Adopt(kept.Namespaces)
 	}
 	s.access.Through(s.eyes.Run)
+	if err := s.undoMarks(ctx); err != nil {
+		return err
+	}
 	if err := s.modules.rollOut(ctx, s, id); err != nil {
 		return err
 	}
@@ -334,6 +337,9 @@ func (s *suite) cleanCluster(ctx context.Context) (int, error) {
 		return exitBadInput, err
 	}
 	s.out = os.Stdout
+	if s.options.access == "pod" {
+		s.access = nil // there are no pods for it without a run
+	}
 	namespaces, err := s.dead(ctx)
 	if err != nil {
 		return exitBadInput, err
@@ -349,11 +355,15 @@ func (s *suite) cleanCluster(ctx context.Context) (int, error) {
 		}
 	}
 	// Now: what says that a run is alive is in its namespaces.
-	withdrew, err := s.withdraw(ctx)
+	marked, err := s.deadMarks(ctx)
 	if err != nil {
 		return exitFailed, err
 	}
-	if left.Empty() && !withdrew {
+	found, err := s.unwind(ctx, marked)
+	if err != nil {
+		return exitFailed, err
+	}
+	if left.Empty() && !found {
 		s.say("nothing to remove")
 	}
 	return exitOK, nil
