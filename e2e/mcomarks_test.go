@@ -82,13 +82,22 @@ func (s *suite) deadMarks(ctx context.Context) ([]marks.Mark, error) {
 	return marks.OfDead(all, func(run string) (bool, error) { return s.cluster.RunAlive(ctx, run) })
 }
 
-// undoMarks undoes what specs of dead runs have changed before a run begins. A MachineConfig
+// undoMarks undoes what specs of dead runs have changed before run begins. A MachineConfig
 // beside it is a spec's own, too; where there is nothing else, it is left for a run that
 // rolls one out to go on with.
-func (s *suite) undoMarks(ctx context.Context) error {
+func (s *suite) undoMarks(ctx context.Context, run string) error {
 	left, err := s.deadMarks(ctx)
 	if err != nil || len(left) == 0 {
 		return err
+	}
+	for _, m := range left {
+		if m.Run == run {
+			continue // it takes over the agents of that run
+		}
+		// Budgets in the namespaces of a run that was killed just now would hold a drain.
+		if err := s.cluster.DeleteRun(ctx, m.Run, 2*time.Minute); err != nil {
+			return err
+		}
 	}
 	_, err = s.unwind(ctx, left)
 	return err

@@ -62,6 +62,9 @@ func (k *moduleState) rollOut(ctx context.Context, s *suite, run string) error {
 	r, err := k.provider.Enable(ctx)
 	if err == nil {
 		k.rollout = r
+		err = s.inherit(ctx, r.Adopted)
+	}
+	if err == nil {
 		k.proofs, err = k.provider.Prove(ctx, r)
 	}
 	if err == nil {
@@ -77,6 +80,15 @@ func (k *moduleState) rollOut(ctx context.Context, s *suite, run string) error {
 	}
 	done()
 	return nil
+}
+
+// inherit removes what is left of a dead run whose roll-out this one goes on with: when it was
+// killed just now, its leases had not ended yet as this run began.
+func (s *suite) inherit(ctx context.Context, run string) error {
+	if run == "" {
+		return nil
+	}
+	return s.cluster.DeleteRun(ctx, run, 2*time.Minute)
 }
 
 // again reads the nodes anew: they have other boots, and none may be missing. A node that is

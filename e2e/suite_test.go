@@ -242,8 +242,8 @@ func (s *suite) prepare(ctx context.Context, folder string) error {
 		s.eyes.Adopt(kept.Namespaces)
 	}
 	s.access.Through(s.eyes.Run)
-	if err := s.undoMarks(ctx); err != nil {
-		return err
+	if err := s.undoMarks(ctx, id); err != nil {
+		return errors.Join(err, s.modules.giveUp(ctx, s, id)) // access to nodes may have made pods
 	}
 	if err := s.modules.rollOut(ctx, s, id); err != nil {
 		return err

@@ -478,6 +478,15 @@ func TestAdoptionOfTheWrongPool(t *testing.T) {
 	if w.said[0] != "MachineConfig load-sctp-module is of run old, which is dead, and does not reach pool worker: taking it back" {
 		t.Errorf("said %q", w.said)
 	}
+	// A run is watched once, however many MachineConfigs it has: that takes half a minute.
+	w.watched = 0
+	second := w.configs["load-sctp-module"]
+	second.Metadata.Name += "-edge"
+	w.configs[second.Metadata.Name] = second
+	left, err := w.provider(func(o *Options) { o.Run = "third" }).Left(t.Context())
+	if err != nil || left.Adopted != "new" || len(left.Configs) != 2 || w.watched != 1 {
+		t.Errorf("left: %+v, %v; watched %d times", left, err, w.watched)
+	}
 }
 
 // Who takes it back need not have the access to nodes that the run had.

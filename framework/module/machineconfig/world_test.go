@@ -38,6 +38,7 @@ type world struct {
 	layers      map[string]string
 	held        []string // what Stuck says
 	alive       []string // runs
+	watched     int      // how often somebody watched whether one is
 	silent      int      // how often the API server does not answer from now on
 	stopped     string   // the node whose daemon does not run
 	breaks      string   // the node whose daemon gives up
@@ -424,6 +425,7 @@ func (w *world) Progressing(context.Context) (string, error)        { return w.u
 func (w *world) Layered(context.Context) (map[string]string, error) { return w.layers, nil }
 func (w *world) Stuck(context.Context, []string) ([]string, error)  { return w.held, nil }
 func (w *world) Alive(_ context.Context, run string) (bool, error) {
+	w.watched++
 	return slices.Contains(w.alive, run), nil
 }
 
