@@ -79,7 +79,10 @@ func (s *suite) deadMarks(ctx context.Context) ([]marks.Mark, error) {
 	if err != nil {
 		return nil, err
 	}
-	return marks.OfDead(all, func(run string) (bool, error) { return s.cluster.RunAlive(ctx, run) })
+	return marks.OfDead(all, func(run string) (bool, error) {
+		s.say("watching whether run %s is alive, which has changed what is not its own here", run)
+		return s.cluster.RunAlive(ctx, run)
+	})
 }
 
 // undoMarks undoes what specs of dead runs have changed before run begins. A MachineConfig

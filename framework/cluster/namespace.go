@@ -129,8 +129,9 @@ func lives(lease *coordinationv1.Lease) bool {
 	return lease.Spec.RenewTime != nil && time.Since(lease.Spec.RenewTime.Time) < term
 }
 
-// RunAlive watches for SilentFor whether a run renews the lease of one of its namespaces; one
-// without a namespace is dead at once. No clock is asked, neither ours nor the run's.
+// RunAlive watches for the term of a lease, a minute, whether a run renews that of one of its
+// namespaces; one without a namespace is dead at once. No clock is asked, neither ours nor the
+// run's, and a run whose API server comes back from a reboot has the time to notice.
 func (c *Cluster) RunAlive(ctx context.Context, run string) (bool, error) {
 	list, err := c.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: RunLabel + "=" + run})
 	if err != nil {
@@ -145,7 +146,7 @@ func (c *Cluster) RunAlive(ctx context.Context, run string) (bool, error) {
 	if len(names) == 0 {
 		return false, nil
 	}
-	silent, err := c.Silent(ctx, names)
+	silent, err := c.silent(ctx, names, leaseTerm)
 	return err == nil && len(silent) < len(names), err
 }
 
@@ -156,11 +157,15 @@ const SilentFor = leaseTerm / 2
 // renewed. Unlike Abandoned it finds a run that died just now, and trusts no clock: whoever
 // renewed a lease may have another one than we.
 func (c *Cluster) Silent(ctx context.Context, namespaces []string) ([]string, error) {
+	return c.silent(ctx, namespaces, SilentFor)
+}
+
+func (c *Cluster) silent(ctx context.Context, namespaces []string, while time.Duration) ([]string, error) {
 	before, err := c.renewals(ctx, namespaces)
 	if err != nil {
 		return nil, err
 	}
-	timer := time.NewTimer(SilentFor)
+	timer := time.NewTimer(while)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -155,7 +155,7 @@ func TestRunAlive(t *testing.T) {
 			client := fake.NewClientset(left("silent", late), lease("silent", 0), going, left("x", late), lease("x", tt.renewed))
 			c := Cluster{Client: client}
 			go func() {
-				<-time.After(SilentFor / 2)
+				<-time.After(leaseTerm - time.Second)
 				for i, ns := range map[bool][]string{true: {"going", "x"}, false: {"going"}}[tt.renews] {
 					l := lease(ns, tt.renewed)
 					l.ResourceVersion = fmt.Sprint(i + 2)

@@ -56,6 +56,7 @@ func (p *Provider) Left(ctx context.Context) (*Rollout, error) {
 	for _, c := range ours {
 		run := c.Metadata.Labels[cluster.RunLabel]
 		if !dead[run] {
+			p.Say("watching whether run %s is alive, which has MachineConfig %s here", run, c.Metadata.Name)
 			alive, err := p.api.Alive(ctx, run)
 			if err != nil {
 				return nil, err

@@ -449,7 +449,8 @@ func TestAdoption(t *testing.T) {
 	if err != nil || r.Adopted != "old" || len(w.created) != 1 || w.configs["load-sctp-module"].Metadata.Labels[cluster.RunLabel] != "new" {
 		t.Fatalf("adopted %+v, %v; created %v", r, err, w.created)
 	}
-	if w.said[0] != "MachineConfig load-sctp-module is of run old, which is dead: going on with it" {
+	want := []string{"watching whether run old is alive, which has MachineConfig load-sctp-module here", "MachineConfig load-sctp-module is of run old, which is dead: going on with it"}
+	if !reflect.DeepEqual(w.said[:2], want) {
 		t.Errorf("said %q", w.said)
 	}
 	if wrong := wrongs(t, p, r); len(wrong) > 0 {
@@ -475,10 +476,10 @@ func TestAdoptionOfTheWrongPool(t *testing.T) {
 	if err != nil || r.Adopted != "" || len(w.deleted) != 1 || !reflect.DeepEqual(r.Pools, []string{"worker", "edge"}) || len(w.created) != 2 {
 		t.Fatalf("%+v, %v; created %v, deleted %v", r, err, w.created, w.deleted)
 	}
-	if w.said[0] != "MachineConfig load-sctp-module is of run old, which is dead, and does not reach pool worker: taking it back" {
+	if w.said[1] != "MachineConfig load-sctp-module is of run old, which is dead, and does not reach pool worker: taking it back" {
 		t.Errorf("said %q", w.said)
 	}
-	// A run is watched once, however many MachineConfigs it has: that takes half a minute.
+	// A run is watched once, however many MachineConfigs it has: that takes a minute.
 	w.watched = 0
 	second := w.configs["load-sctp-module"]
 	second.Metadata.Name += "-edge"
