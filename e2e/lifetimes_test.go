@@ -36,57 +36,26 @@ var impatient = []lab.Sockets{
 	{Timers: wire.Timers{RTOInitial: 400, RTOMin: 100, RTOMax: 800, MaxInitTimeout: 800, MaxInits: 3, AssocMaxRetran: 6}},
 }
 
-func expectGivenUp(p *path, r *wire.SocketReply, t wire.Timers) {
-	took, window := time.Duration(r.Ended-r.Begun)*time.Microsecond, t.InitWindow()
-	if r.Errno != "ETIMEDOUT" || took < window*9/10 || took > window+assoc.Slack {
-		p.Fail("a connect that nobody answers ended with %q after %v, wanted ETIMEDOUT after %v (%d INITs: %v)",
-			r.Errno, took.Round(time.Millisecond), window, t.Inits(), t.InitWaits())
-	}
-}
-
 // expectGone fails the path where the kernel still has the association.
 func expectGone(ctx context.Context, e *lab.End) {
-	if r := e.Do(ctx, wire.SocketOp{Do: wire.DoStatus}); r.Status != nil {
-		e.Path.Fail("%s still has the association after its end: it is %s", e, r.Status.State)
-	}
+	e.Do(ctx, wire.SocketOp{Do: wire.DoStatus})
+	e.Expect(assoc.Gone{})
 }
 
 // expectQuiet fails the path if an idle end is told of anything for a time but the
 // beginning of its association.
 func expectQuiet(ctx context.Context, e *lab.End, d time.Duration) {
-	r := e.Read(ctx, wire.Until{}, d)
-	for _, v := range r.Events {
-		if v.State == "ADDR_UNREACHABLE" || v.State == "COMM_LOST" {
-			e.Path.Fail("no HEARTBEAT of %s is answered: while it was idle it was told %s %s", e, v.Kind, v.State)
-		}
-		if v.State != "COMM_UP" && v.State != "ADDR_CONFIRMED" {
-			e.Path.Fail("%s was idle and was told: %s %s%s", e, v.Kind, v.State, v.Errno)
-		}
-	}
+	e.Read(ctx, wire.Until{}, d)
+	e.Expect(assoc.Quiet{})
 }
 
-// expectHeartbeats fails the path unless heartbeats went and their answers came since a
-// status was read, and the path is active.
-func expectHeartbeats(ctx context.Context, e *lab.End, before wire.SocketStatus, interval time.Duration) {
-	st := e.Status(ctx)
-	out, in := st.Stats["octrlchunks"]-before.Stats["octrlchunks"], st.Stats["ictrlchunks"]-before.Stats["ictrlchunks"]
-	if st.Peers[0].State != "ACTIVE" || out < 2 || in < 2 {
-		e.Path.Fail("%s was idle: its path to %s is %s, %d HEARTBEATs went and %d HEARTBEAT-ACKs came, wanted ACTIVE and at least 2 of each (interval %v)",
-			e, st.Peers[0].Addr, st.Peers[0].State, out, in, interval)
-	}
-}
-
-// expectOne fails the path unless the end was told of the beginning of one association.
-func expectOne(e *lab.End) {
-	begun := map[int32]bool{}
-	for _, v := range e.Events {
-		if v.State == "COMM_UP" {
-			begun[v.Assoc] = true
-		}
-	}
-	if len(begun) != 1 {
-		e.Path.Fail("%s has %d associations, wanted 1", e, len(begun))
-	}
+// expectHeartbeats fails the path unless an end that is idle for a time is told of nothing,
+// its heartbeats go and are answered meanwhile, and its path stays active.
+func expectHeartbeats(ctx context.Context, e *lab.End, idle, interval time.Duration) {
+	e.Status(ctx)
+	expectQuiet(ctx, e, idle)
+	e.Status(ctx)
+	e.Expect(assoc.Beats{Interval: interval})
 }
 
 // inOneFamily narrows a table to the first family that the cluster has.

@@ -3,10 +3,9 @@ package e2e
 import (
 	"context"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
 
+	"sctp.test/framework/assoc"
 	"sctp.test/framework/lab"
 	"sctp.test/framework/wire"
 )
@@ -31,41 +30,16 @@ const pathPatience = 2 * 3 * (interval + 1500*time.Millisecond)
 
 // awaitPaths waits until an end has its paths to some addresses in a state.
 func awaitPaths(ctx context.Context, e *lab.End, state string, addrs ...netip.Addr) {
-	for deadline := time.Now().Add(pathPatience); ; {
-		st := e.Status(ctx)
-		var other []string
-		for _, a := range addrs {
-			if i := slices.IndexFunc(st.Peers, func(p wire.PeerAddr) bool { return p.Addr == a }); i < 0 {
-				other = append(other, a.String()+" is not listed")
-			} else if st.Peers[i].State != state {
-				other = append(other, a.String()+" is "+st.Peers[i].State)
-			}
-		}
-		switch {
-		case len(other) == 0:
-			return
-		case time.Now().After(deadline) || ctx.Err() != nil:
-			e.Path.Fail("the paths of %s: %s, wanted %s within %v", e, strings.Join(other, ", "), state, pathPatience)
-		}
+	want := assoc.Paths{State: state, Addrs: addrs, Within: pathPatience}
+	for deadline := time.Now().Add(pathPatience); len(want.Other(e.Status(ctx))) > 0 && time.Now().Before(deadline) && ctx.Err() == nil; {
 		e.Read(ctx, wire.Until{Event: wire.EventPeerAddr}, 250*time.Millisecond)
 	}
+	e.Expect(want)
 }
 
 // expectAddrs fails the path unless an end knows exactly these addresses of itself and of
 // its peer.
 func expectAddrs(ctx context.Context, e *lab.End, own, peer []netip.Addr) {
-	st := e.Status(ctx)
-	var theirs []netip.Addr
-	for _, p := range st.Peers {
-		theirs = append(theirs, p.Addr)
-	}
-	if !same(st.Local, own) || !same(theirs, peer) {
-		e.Path.Fail("%s has the addresses %v and its peer %v, wanted %v and %v", e, st.Local, theirs, own, peer)
-	}
-}
-
-// same compares addresses without their order.
-func same(a, b []netip.Addr) bool {
-	a, b = slices.SortedFunc(slices.Values(a), netip.Addr.Compare), slices.SortedFunc(slices.Values(b), netip.Addr.Compare)
-	return slices.Equal(a, b)
+	e.Status(ctx)
+	e.Expect(assoc.Addresses{Own: own, Peer: peer})
 }

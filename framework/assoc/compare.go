@@ -1,8 +1,8 @@
 // Package assoc judges what happened on one association: whether what one end received is
 // what the other end sent, and when an end must have noticed what.
 //
-// It is pure: no clock, no network. It imports wire only, so that saved evidence can be
-// judged again.
+// It is pure: no clock, no network. It imports wire, and reach for its words, so that saved
+// evidence is judged again by the code that followed the run.
 package assoc
 
 import (

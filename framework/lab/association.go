@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
 
 	"sctp.test/framework/assoc"
@@ -44,14 +42,18 @@ type End struct {
 	Path   *Path
 	Local  netip.AddrPort
 	Peer   netip.AddrPort // as this end knows it
-	Sent   assoc.Sent
-	Events []wire.Event // everything received so far
-	Buffer int          // bytes read by one system call; 0 is the agent's choice
+	Buffer int            // bytes read by one system call; 0 is the agent's choice
 
 	member *member
 	socket string
 	assoc  int32
+	number int // among the ends of the path
+	hub    int // the number of the end whose socket it shares, or has shared
+	shared int32
 	other  *End
+
+	nonce string
+	sent  int // messages
 }
 
 // stepPatience is for what comes after a handshake. Data that is never acknowledged ends
@@ -73,13 +75,9 @@ func (p *Path) Associate(ctx context.Context, o Sockets) (client, server *End) {
 	door.Lock() // who accepts must be sure whom
 	defer door.Unlock()
 	p.listen(ctx, o)
-	client, r := p.Dial(ctx, o)
-	if r.Errno != "" || r.Late {
-		p.FailAs(assoc.ConnectFailed, "%s could not connect to %s: %s", p.pair.client, p.server, outcome(r))
-	}
-	server = p.Accept(ctx)
-	client.other, server.other = server, client
-	return client, server
+	client, _ = p.Dial(ctx, o)
+	client.Expect(assoc.Connects{To: p.server})
+	return client, p.accept(ctx, client)
 }
 
 // door is what paths to the same server share.
@@ -114,13 +112,13 @@ func (p *Path) listen(ctx context.Context, o Sockets) {
 			continue
 		case "":
 		default: // associations that it has accepted live on
-			p.ask(ctx, m, wire.SocketOp{Do: wire.DoClose, Socket: listener(at)})
+			p.ask(ctx, m, assoc.Step{Op: wire.SocketOp{Do: wire.DoClose, Socket: listener(at)}})
 		}
-		r := p.ask(ctx, m, wire.SocketOp{Do: wire.DoListen, Socket: listener(at), Local: local, Also: p.also(m, o), Timers: o.timers(), Options: o.Server})
-		if r.Errno != "" {
-			p.lab.listensAt(at, "") // the next path must not take it for open
-			p.end(reach.GroundBroken, "%s on %s cannot listen: %s", m.word, m.node, outcome(r))
-		}
+		p.lab.listensAt(at, "") // where it fails, the next path must not take it for open
+		p.ask(ctx, m, assoc.Step{Must: reach.GroundBroken, Op: wire.SocketOp{
+			Do: wire.DoListen, Socket: listener(at), Local: local, Also: p.also(m, o), Timers: o.timers(), Options: o.Server,
+		}})
+		p.lab.listensAt(at, how)
 	}
 }
 
@@ -153,71 +151,70 @@ func (p *Path) Dial(ctx context.Context, o Sockets) (*End, *wire.SocketReply) {
 }
 
 func (p *Path) dial(ctx context.Context, o Sockets, target netip.AddrPort) (*End, *wire.SocketReply) {
-	e := &End{Path: p, member: p.client, socket: p.name("client")}
+	e := p.newEnd(p.client, "client")
 	op := wire.SocketOp{
 		Do: wire.DoDial, Socket: e.socket, Many: o.Many, Local: netip.AddrPortFrom(p.client.addrs[p.family], o.Port),
 		Also: p.also(p.client, o), Target: target, Timers: o.timers(), Options: o.Client,
 		Patience: wire.Millis((2*o.timers().InitWindow() + stepPatience).Milliseconds()),
 	}
-	r := p.ask(ctx, e.member, op)
+	r := p.ask(ctx, e.member, assoc.Step{End: e.number, Op: op})
 	e.take(r)
 	return e, r
 }
 
-// Accept returns the server's end of the association that was begun last: after the
-// client's handshake it stands in the accept queue of one of the agents.
-func (p *Path) Accept(ctx context.Context) *End {
+// accept returns the server's end of the association that a client has begun: after its
+// handshake it stands in the accept queue of one of the agents.
+func (p *Path) accept(ctx context.Context, client *End) *End {
+	e := p.newEnd(nil, "server")
+	client.meets(e)
 	for _, m := range p.backends {
-		e := &End{Path: p, member: m, socket: p.name("server")}
-		r := p.ask(ctx, m, wire.SocketOp{Do: wire.DoAccept, Socket: e.socket, From: listener(p.endpoint(m).Addr)})
-		switch {
-		case r.Errno != "":
-			p.Fail("%s could not accept the association that %s has: %s", m.word, p.pair.client, outcome(r))
-		case !r.Late:
+		e.member = m
+		r := p.ask(ctx, m, assoc.Step{End: e.number, Op: wire.SocketOp{Do: wire.DoAccept, Socket: e.socket, From: listener(p.endpoint(m).Addr)}})
+		if r.Errno != "" || !r.Late {
 			e.take(r)
-			return e
+			break
 		}
 	}
-	p.Fail("%s is connected to %s, but %s has accepted nothing", p.pair.client, p.server, p.behind())
-	return nil
+	e.Expect(assoc.Accepted{To: p.server})
+	return e
 }
 
-// behind are the agents that the path may lead to.
-func (p *Path) behind() string {
-	var words []string
-	for _, m := range p.backends {
-		words = append(words, m.word)
-	}
-	return strings.Join(words, " or ")
-}
-
-// name makes a name for a socket.
-func (p *Path) name(role string) string {
+// newEnd is an end whose socket is still to be opened, by an agent.
+func (p *Path) newEnd(m *member, role string) *End {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.made++
-	return fmt.Sprintf("%s %d of %s %s to %s", role, p.made, p.family, p.pair.client, p.server)
+	return &End{Path: p, member: m, number: p.made, socket: fmt.Sprintf("%s %d of %s %s to %s", role, p.made, p.family, p.pair.client, p.server)}
 }
+
+// meets makes two ends those of one association.
+func (e *End) meets(other *End) { e.other, other.other = other, e }
 
 // take keeps what a reply says of an end.
-func (e *End) take(r *wire.SocketReply) {
-	e.Local, e.Peer, e.assoc = r.Local, r.Peer, r.Assoc
-	e.Events = append(e.Events, r.Events...)
-}
+func (e *End) take(r *wire.SocketReply) { e.Local, e.Peer, e.assoc = r.Local, r.Peer, r.Assoc }
 
 // Do takes a step with the end's socket.
-func (e *End) Do(ctx context.Context, op wire.SocketOp) *wire.SocketReply {
-	op.Socket, op.Assoc = e.socket, e.assoc
-	return e.Path.ask(ctx, e.member, op)
-}
+func (e *End) Do(ctx context.Context, op wire.SocketOp) *wire.SocketReply { return e.do(ctx, op, "") }
 
 // must is Do for what a healthy kernel cannot refuse.
 func (e *End) must(ctx context.Context, op wire.SocketOp) *wire.SocketReply {
-	r := e.Do(ctx, op)
-	if r.Errno != "" || r.Late {
-		e.Path.Fail("%s could not %s: %s", e, op.Do, outcome(r))
+	return e.do(ctx, op, reach.GroundFail)
+}
+
+func (e *End) do(ctx context.Context, op wire.SocketOp, must reach.Ground) *wire.SocketReply {
+	op.Socket, op.Assoc = e.socket, e.assoc
+	return e.Path.ask(ctx, e.member, assoc.Step{End: e.number, Must: must, Op: op})
+}
+
+// Expect ends the path unless the end is as expected, by what sockets have told so far.
+func (e *End) Expect(x assoc.Expectation) { e.Path.expect(e.known(), e.other.known(), x) }
+
+// known is how the judge knows the end.
+func (e *End) known() assoc.End {
+	if e == nil || e.member == nil {
+		return assoc.End{}
 	}
-	return r
+	return assoc.End{Name: e.String(), Number: e.number, Hub: e.hub, Assoc: e.shared}
 }
 
 // String names the end in failures.
@@ -234,7 +231,7 @@ func (e *End) TrySend(ctx context.Context, messages ...wire.SendMessage) *wire.S
 	r := e.Do(ctx, op)
 	e.Path.mu.Lock()
 	defer e.Path.mu.Unlock()
-	e.Sent.Messages = e.Sent.Messages[:op.First+r.Sent]
+	e.sent = op.First + r.Sent
 	return r
 }
 
@@ -242,30 +239,20 @@ func (e *End) TrySend(ctx context.Context, messages ...wire.SendMessage) *wire.S
 func (e *End) sending(messages []wire.SendMessage) wire.SocketOp {
 	e.Path.mu.Lock()
 	defer e.Path.mu.Unlock()
-	if e.Sent.Nonce == "" {
-		e.Sent.Nonce = nonce()
+	if e.nonce == "" {
+		e.nonce = nonce()
 	}
 	op := wire.SocketOp{
-		Do: wire.DoSend, Nonce: e.Sent.Nonce, First: len(e.Sent.Messages), Messages: messages,
+		Do: wire.DoSend, Nonce: e.nonce, First: e.sent, Messages: messages,
 		Patience: wire.Millis(patienceFor(len(messages)).Milliseconds()),
 	}
-	e.Sent.Messages = append(slices.Clone(e.Sent.Messages), messages...)
+	e.sent += len(messages)
 	return op
-}
-
-// wrong tells in what the end's messages differ from those its peer has sent so far.
-func (e *End) wrong() []string {
-	e.Path.mu.Lock()
-	sent := e.other.Sent
-	e.Path.mu.Unlock()
-	return assoc.Compare(sent, e.Events)
 }
 
 // Read receives until something or the end, for at most a time.
 func (e *End) Read(ctx context.Context, u wire.Until, limit time.Duration) *wire.SocketReply {
-	r := e.Do(ctx, wire.SocketOp{Do: wire.DoReceive, Until: u, Buffer: e.Buffer, Patience: wire.Millis(limit.Milliseconds())})
-	e.Events = append(e.Events, r.Events...)
-	return r
+	return e.Do(ctx, wire.SocketOp{Do: wire.DoReceive, Until: u, Buffer: e.Buffer, Patience: wire.Millis(limit.Milliseconds())})
 }
 
 // Set sets options of the living association.
@@ -304,16 +291,3 @@ func (e *End) Drop(ctx context.Context, d wire.Drop) {
 
 // Hear lets the end take again what comes.
 func (e *End) Hear(ctx context.Context) { e.must(ctx, wire.SocketOp{Do: wire.DoHear}) }
-
-// outcome is what a reply says of a call that did not work, for people.
-func outcome(r *wire.SocketReply) string {
-	took := time.Duration(r.Ended-r.Begun) * time.Microsecond
-	if r.Late {
-		done := "nothing"
-		if n := r.Sent + len(assoc.Messages(r.Events)); n > 0 {
-			done = fmt.Sprintf("%d messages and no more", n)
-		}
-		return fmt.Sprintf("%s within %v", done, took.Round(time.Millisecond))
-	}
-	return fmt.Sprintf("%s (%s) after %v", r.Errno, r.Call, took.Round(time.Millisecond))
-}

@@ -13,6 +13,9 @@ import (
 	"sctp.test/framework/wire"
 )
 
+// mostWrong are told of associations that did not work.
+const mostWrong = 4
+
 // Churn opens, uses and ends so many associations on every path that a table says is
 // answered, of each client so many at the same time, and fails the spec unless every one of
 // them worked. That none is left is an invariant of every spec.
@@ -39,7 +42,7 @@ func (l *Lab) Churn(ctx ginkgo.SpecContext, table string, each, atOnce int) {
 	if wrong, ground := l.wrongAnswers(questions); len(wrong) > 0 && ctx.Err() == nil {
 		l.enter(spec.ClassEntry, diag.AssociationsFail)
 		l.conclude(ctx, ground, fmt.Sprintf("%s: %d of %d associations did not work, %d at a time, in %v: %s\n%s",
-			l.id, len(wrong), len(questions), atOnce, took.Round(time.Millisecond), strings.Join(wrong[:min(len(wrong), mostFaults)], "\n  "), l.whereabouts()))
+			l.id, len(wrong), len(questions), atOnce, took.Round(time.Millisecond), strings.Join(wrong[:min(len(wrong), mostWrong)], "\n  "), l.whereabouts()))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 
+	"sctp.test/framework/assoc"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
 )
@@ -11,10 +12,7 @@ import (
 // Mute lets the listeners of the path drop every packet.
 func (p *Path) Mute(ctx context.Context) {
 	for _, m := range p.backends {
-		at := p.endpoint(m).Addr
-		if r := p.ask(ctx, m, wire.SocketOp{Do: wire.DoSilence, Socket: listener(at)}); r.Errno != "" {
-			p.end(reach.GroundBroken, "%s on %s cannot mute its listener: %s", m.word, m.node, outcome(r))
-		}
+		p.ask(ctx, m, assoc.Step{Must: reach.GroundBroken, Op: wire.SocketOp{Do: wire.DoSilence, Socket: listener(p.endpoint(m).Addr)}})
 	}
 }
 
@@ -28,9 +26,8 @@ func (e *End) listenAnywhere(ctx context.Context, o Sockets) {
 // Collide lets both ends begin an association with each other at the same time, from ports
 // at which both listen, and returns the ends of the one that must result.
 func (p *Path) Collide(ctx context.Context, o Sockets) (client, server *End) {
-	client = &End{Path: p, member: p.client, socket: p.name("client")}
-	server = &End{Path: p, member: p.backends[0], socket: p.name("server")}
-	client.other, server.other = server, client
+	client, server = p.newEnd(p.client, "client"), p.newEnd(p.backends[0], "server")
+	client.meets(server)
 	for _, e := range []*End{client, server} {
 		e.listenAnywhere(ctx, o)
 	}

@@ -74,7 +74,7 @@ func (l *Lab) save() error {
 	if err := os.MkdirAll(l.folder(), 0o755); err != nil {
 		return err
 	}
-	if err := errors.Join(l.saveSteps(), l.saveNames()); err != nil {
+	if err := errors.Join(l.saveWalks(), l.saveNames()); err != nil {
 		return err
 	}
 	var lines strings.Builder

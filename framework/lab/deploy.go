@@ -14,6 +14,7 @@ import (
 	"github.com/onsi/ginkgo/v2"
 	corev1 "k8s.io/api/core/v1"
 
+	"sctp.test/framework/assoc"
 	"sctp.test/framework/cluster"
 	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
@@ -68,7 +69,7 @@ type Lab struct {
 	answers   []nameAnswer              // of resolvers
 	doors     map[string]*doorLock      // see Path.door
 	listening map[netip.AddrPort]string // sockets of the spec's own that listen, and how
-	steps     []step                    // everything done with sockets
+	walks     []*assoc.Walk             // everything done with sockets
 }
 
 // target is what a server's word stands for.

@@ -1,11 +1,13 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	"github.com/onsi/ginkgo/v2"
 
+	"sctp.test/framework/assoc"
 	"sctp.test/framework/reach"
 )
 
@@ -19,25 +21,29 @@ func (l *Lab) During(ctx ginkgo.SpecContext, table string, do func(context.Conte
 		meanwhile()
 		return
 	}
+	w := l.walkOf(paths)
 	if err := l.takeOver(ctx, paths); err != nil {
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
 	}
 	all := &crowd{left: len(paths) + 1, over: make(chan struct{})}
-	walked := make(chan []fault)
-	go func() { walked <- walk(ctx, paths, all, do) }()
+	var found []assoc.Found
+	var err error
+	walked := make(chan struct{})
+	go func() {
+		defer close(walked)
+		found, err = walk(ctx, w, paths, all, do)
+	}()
 	<-all.arrive()
 	all.leave()
-	var faults []fault
-	var err error
 	func() {
 		defer func() { // whatever comes of it, the paths end
 			close(all.over)
-			faults = <-walked
-			err = l.tidy(ctx, paths)
+			<-walked
+			err = cmp.Or(err, l.tidy(ctx, w))
 		}()
 		meanwhile()
 	}()
-	l.tellOfFaults(ctx, faults, len(paths), err)
+	l.tellOfFaults(ctx, w, found, err)
 }
 
 // Goes says whether what During does beside the paths still goes on.
@@ -55,5 +61,5 @@ func (p *Path) Goes(ctx context.Context) bool {
 // Measured puts a sentence with a number and its unit into the report, beginning with the
 // path.
 func (p *Path) Measured(format string, args ...any) {
-	p.lab.Measured("%s (%s): %s", p.text, p.family, fmt.Sprintf(format, args...))
+	p.lab.Measured("%s (%s): %s", p.course.Path, p.family, fmt.Sprintf(format, args...))
 }

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -10,7 +11,7 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 
-	"sctp.test/framework/reach"
+	"sctp.test/framework/assoc"
 	"sctp.test/framework/wire"
 )
 
@@ -25,6 +26,7 @@ const (
 type Kept struct {
 	lab   *Lab
 	paths []*Path
+	walk  *assoc.Walk
 	once  sync.Once
 
 	mu   sync.Mutex
@@ -36,6 +38,7 @@ type held struct {
 	client, server *End
 	ended          time.Time // zero while it lives
 	told           string    // what told its client
+	trouble        *fault    // why nobody watches it
 	done           chan struct{}
 }
 
@@ -46,35 +49,24 @@ func (l *Lab) Keep(ctx ginkgo.SpecContext, table string, o Sockets) *Kept {
 	ginkgo.GinkgoHelper()
 	k := &Kept{lab: l}
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) error { return k.end(ctx) })
-	faults, err := k.begin(ctx, table, o)
-	k.conclude(ctx, faults, err)
+	found, err := k.begin(ctx, table, o)
+	k.lab.tellOfFaults(ctx, k.walk, found, err)
 	return k
 }
 
 // begin opens the associations.
-func (k *Kept) begin(ctx context.Context, table string, o Sockets) ([]fault, error) {
+func (k *Kept) begin(ctx context.Context, table string, o Sockets) ([]assoc.Found, error) {
+	k.walk = k.lab.walkOf(nil)
 	matrices, err := k.lab.matrices(table)
 	if err != nil || k.lab.run.rehearsing() {
 		return nil, err
 	}
 	k.paths = k.lab.paths(matrices)
+	k.walk = k.lab.walkOf(k.paths)
 	if err := k.lab.takeOver(ctx, k.paths); err != nil {
 		return nil, err
 	}
-	return walk(ctx, k.paths, &crowd{left: len(k.paths)}, func(ctx context.Context, p *Path) { k.open(ctx, p, o) }), nil
-}
-
-// conclude fails the spec where an association could not be opened or asked.
-func (k *Kept) conclude(ctx context.Context, faults []fault, err error) {
-	ginkgo.GinkgoHelper()
-	l := k.lab
-	switch {
-	case ctx.Err() != nil: // Ginkgo tells of interrupts itself
-	case len(faults) > 0:
-		l.conclude(ctx, worstGround(faults), l.faultText(faults, len(k.paths)))
-	case err != nil:
-		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
-	}
+	return walk(ctx, k.walk, k.paths, &crowd{left: len(k.paths)}, func(ctx context.Context, p *Path) { k.open(ctx, p, o) })
 }
 
 // open associates on a path and watches for the end.
@@ -86,10 +78,10 @@ func (k *Kept) open(ctx context.Context, p *Path, o Sockets) {
 	k.mu.Unlock()
 	go func() {
 		defer close(h.done)
-		_ = caught(func() { // an agent that cannot be asked is found out by Fates
-			end, _ := over(h.client.Read(ctx, wire.Until{Event: wire.EventAssoc, State: "COMM_LOST"}, keepLimit))
+		h.trouble = caught(func() {
+			end, _ := assoc.Over(h.client.Read(ctx, wire.Until{Event: wire.EventAssoc, State: "COMM_LOST"}, keepLimit))
 			if end != nil {
-				h.ended, h.told = time.Now(), describe(*end)
+				h.ended, h.told = time.Now(), assoc.Describe(*end)
 			}
 		})
 	}()
@@ -99,17 +91,17 @@ func (k *Kept) open(ctx context.Context, p *Path, o Sockets) {
 // them: whether they have ended, and whether those that have not still carry a message.
 func (k *Kept) Fates(ctx ginkgo.SpecContext, since time.Time) string {
 	ginkgo.GinkgoHelper()
-	fates, faults := k.fates(ctx, since)
-	err := k.end(ctx)
-	k.conclude(ctx, faults, err)
+	fates, found, err := k.fates(ctx, since)
+	err = cmp.Or(err, k.end(ctx))
+	k.lab.tellOfFaults(ctx, k.walk, found, err)
 	return tellFates(fates)
 }
 
 // fates are the times since another by what had become of the associations then.
-func (k *Kept) fates(ctx context.Context, since time.Time) (map[string][]time.Duration, []fault) {
+func (k *Kept) fates(ctx context.Context, since time.Time) (map[string][]time.Duration, []assoc.Found, error) {
 	var mu sync.Mutex
 	out := map[string][]time.Duration{}
-	faults := walk(ctx, k.paths, &crowd{left: len(k.paths)}, func(ctx context.Context, p *Path) {
+	found, err := walk(ctx, k.walk, k.paths, &crowd{left: len(k.paths)}, func(ctx context.Context, p *Path) {
 		for _, h := range k.on(p) {
 			fate, at := h.fare(ctx)
 			mu.Lock()
@@ -117,7 +109,7 @@ func (k *Kept) fates(ctx context.Context, since time.Time) (map[string][]time.Du
 			mu.Unlock()
 		}
 	})
-	return out, faults
+	return out, found, err
 }
 
 // on are those on one path.
@@ -144,9 +136,13 @@ func (h *held) fare(ctx context.Context) (fate string, at time.Time) {
 	}
 }
 
+// over says whether an association has ended. One that nobody watches ends its path.
 func (h *held) over() bool {
 	select {
 	case <-h.done:
+		if h.trouble != nil {
+			panic(*h.trouble)
+		}
 		return !h.ended.IsZero()
 	default:
 		return false
@@ -184,14 +180,11 @@ func (k *Kept) end(ctx context.Context) (err error) {
 		for _, h := range k.held {
 			select {
 			case <-h.done:
-			case <-ctx.Done():
+			case <-ctx.Done(): // somebody still writes to its course
+				return
 			}
 		}
-		for _, p := range k.paths {
-			p.mu.Lock()
-			k.lab.steps = append(k.lab.steps, p.steps...)
-			p.mu.Unlock()
-		}
+		k.lab.walks = append(k.lab.walks, k.walk)
 	})
 	return err
 }

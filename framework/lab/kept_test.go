@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"sctp.test/framework/assoc"
 	"sctp.test/framework/wire"
 )
 
@@ -24,25 +25,25 @@ func TestFatesOfKeptAssociations(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
 		l := b.lab(t, "x/server@1:80", "x/client@*")
 		k := &Kept{lab: l}
-		if faults, err := k.begin(t.Context(), bothNodes, Sockets{}); err != nil || len(faults) > 0 {
-			t.Fatal(faults, err)
+		if found, err := k.begin(t.Context(), bothNodes, Sockets{}); err != nil || len(found) > 0 {
+			t.Fatal(found, err)
 		}
 		start := time.Now()
 		<-time.After(2 * time.Second)
 		b.cut("x/client@2", l)
 		<-time.After(2 * time.Second)
-		fates, faults := k.fates(t.Context(), start)
+		fates, found, err := k.fates(t.Context(), start)
 		const want = "1 of 2 carried a message 4s later, 1 of 2 had ended (assoc-change COMM_LOST) 2s later"
-		if got := tellFates(fates); got != want || len(faults) > 0 {
-			t.Errorf("fates are %q (%v), want %q", got, faults, want)
+		if got := tellFates(fates); got != want || len(found) > 0 || err != nil {
+			t.Errorf("fates are %q (%v, %v), want %q", got, found, err, want)
 		}
 		for range 2 { // the spec tells, and its clean-up once more
 			if err := k.end(t.Context()); err != nil {
 				t.Error(err)
 			}
 		}
-		if len(l.steps) == 0 {
-			t.Error("the evidence does not have the steps")
+		if _, text, _, err := assoc.Verdict(saved(t, l)); err != nil || text != "" || len(l.walks) != 1 {
+			t.Errorf("%d walks are in the evidence: %v, %s", len(l.walks), err, text)
 		}
 	})
 }
@@ -51,11 +52,11 @@ func TestAnAssociationThatCarriesNothing(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
 		l := b.lab(t, "x/server@1:80", "x/client@*")
 		k := &Kept{lab: l}
-		if faults, err := k.begin(t.Context(), bothNodes, Sockets{}); err != nil || len(faults) > 0 {
-			t.Fatal(faults, err)
+		if found, err := k.begin(t.Context(), bothNodes, Sockets{}); err != nil || len(found) > 0 {
+			t.Fatal(found, err)
 		}
 		b.harms = func([]wire.Event) []wire.Event { return nil }
-		fates, _ := k.fates(t.Context(), time.Now())
+		fates, _, _ := k.fates(t.Context(), time.Now())
 		if got := tellFates(fates); got != "2 of 2 stood and carried no message 3s later" {
 			t.Errorf("fates are %q", got)
 		}

@@ -70,56 +70,21 @@ func (l *Lab) drop(m *member) {
 }
 
 // LearnsWithin fails the path unless this end is told that its association is over within
-// a bound, counted from now. It returns what told it.
-func (e *End) LearnsWithin(ctx context.Context, b assoc.Bound) wire.Event {
-	r := e.Read(ctx, wire.Until{}, b.Limit+assoc.Slack+stepPatience)
-	end, took := over(r)
-	switch {
-	case end == nil:
-		e.Path.Fail("%s was not told in %v that its peer is gone, wanted within %v", e, took, b)
-	case b.Exceeded(took):
-		e.Path.Fail("%s was told that its peer is gone (%s) after %v, wanted within %v", e, describe(*end), took, b)
-	}
-	return *end
-}
-
-// over is the first event that tells an end that its association is over, and how long the
-// step had waited for it.
-func over(r *wire.SocketReply) (*wire.Event, time.Duration) {
-	i := slices.IndexFunc(r.Events, func(v wire.Event) bool {
-		return v.State == "COMM_LOST" || v.Kind == wire.EventShutdown || v.Kind == wire.EventEOF || v.Kind == wire.EventError
-	})
-	at := r.Ended
-	if i >= 0 {
-		at = r.Events[i].At
-	}
-	took := (time.Duration(at-r.Begun) * time.Microsecond).Round(time.Millisecond)
-	if i < 0 {
-		return nil, took
-	}
-	return &r.Events[i], took
+// a bound, counted from now.
+func (e *End) LearnsWithin(ctx context.Context, b assoc.Bound) {
+	e.Read(ctx, wire.Until{}, b.Limit+assoc.Slack+stepPatience)
+	e.Expect(assoc.Learns{Within: b})
 }
 
 // LearnsOf runs something that ends the association from the other side and fails the path
 // unless this end is told within a bound after it has returned.
 func (e *End) LearnsOf(ctx context.Context, b assoc.Bound, do func(context.Context) time.Time) {
-	var done, told time.Time
-	var r *wire.SocketReply
+	var done time.Time
 	e.Path.Together(
 		func() { done = do(ctx) },
-		func() {
-			r = e.Read(ctx, wire.Until{}, b.Limit+assoc.Slack+killLimit)
-			told = time.Now()
-		},
+		func() { e.Read(ctx, wire.Until{}, b.Limit+assoc.Slack+killLimit) },
 	)
-	end, _ := over(r)
-	took := told.Sub(done).Round(time.Millisecond)
-	switch {
-	case end == nil:
-		e.Path.Fail("%s was not told in %v that its peer is gone, wanted within %v", e, took, b)
-	case b.Exceeded(took):
-		e.Path.Fail("%s was told that its peer is gone (%s) %v after it was, wanted within %v", e, describe(*end), took, b)
-	}
+	e.Expect(assoc.Learns{Within: b, Since: done.Round(0)}) // the clock that files have
 }
 
 // Reassociate tries until an association is there, for at most the run's patience: what the
@@ -130,16 +95,12 @@ func (p *Path) Reassociate(ctx context.Context, o Sockets) (client, server *End)
 	defer door.Unlock()
 	p.listen(ctx, o)
 	start := time.Now()
-	for {
-		c, r := p.Dial(ctx, o)
-		if r.Errno == "" && !r.Late {
-			s := p.Accept(ctx)
-			c.other, s.other = s, c
-			return c, s
-		}
-		if took := time.Since(start); took > p.lab.run.Patience || ctx.Err() != nil {
-			p.FailAs(assoc.ConnectFailed, "%s could not connect to %s again in %v: %s", p.pair.client, p.server, took.Round(time.Millisecond), outcome(r))
-		}
+	c, r := p.Dial(ctx, o)
+	first := c.known()
+	for (r.Errno != "" || r.Late) && time.Since(start) <= p.lab.run.Patience && ctx.Err() == nil {
 		await(ctx, time.Now().Add(pace))
+		c, r = p.Dial(ctx, o)
 	}
+	c.Expect(assoc.Connects{To: p.server, After: &first})
+	return c, p.accept(ctx, c)
 }

@@ -3,10 +3,9 @@ package lab
 import (
 	"context"
 	"fmt"
-	"slices"
-	"time"
 
 	"sctp.test/framework/assoc"
+	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
 )
 
@@ -22,16 +21,16 @@ type Hub struct {
 // Gather lets so many clients begin associations with a one-to-many socket of the server's
 // pod, at a port of its own.
 func (p *Path) Gather(ctx context.Context, o Sockets, clients int) *Hub {
-	h := &Hub{socket: &End{Path: p, member: p.backends[0], socket: p.name("hub")}}
+	h := &Hub{socket: p.newEnd(p.backends[0], "hub")}
 	h.socket.listenAnywhere(ctx, o)
 	for range clients {
-		c, r := p.dial(ctx, o, h.socket.Local)
-		if r.Errno != "" || r.Late {
-			p.Fail("%s could not connect to the one-to-many socket %s: %s", p.pair.client, h.socket.Local, outcome(r))
-		}
+		c, _ := p.dial(ctx, o, h.socket.Local)
+		c.Expect(assoc.Connects{To: fmt.Sprintf("the one-to-many socket %s", h.socket.Local)})
 		up := h.socket.Await(ctx, wire.EventAssoc, "COMM_UP")
-		s := &End{Path: p, member: h.socket.member, socket: h.socket.socket, assoc: up.Assoc, Local: h.socket.Local, Peer: c.Local}
-		c.other, s.other = s, c
+		s := p.newEnd(h.socket.member, "server")
+		s.socket, s.assoc, s.Local, s.Peer = h.socket.socket, up.Assoc, h.socket.Local, c.Local
+		s.hub, s.shared = h.socket.number, up.Assoc
+		c.meets(s)
 		h.Clients, h.Servers = append(h.Clients, c), append(h.Servers, s)
 	}
 	return h
@@ -61,40 +60,24 @@ func (h *Hub) Trade(ctx context.Context, messages ...wire.SendMessage) {
 func (h *Hub) shared(e *End) bool { return e.socket == h.socket.socket }
 
 // receive waits until the shared socket has got so many messages of each of its
-// associations, and gives each end its own.
+// associations, and of no other.
 func (h *Hub) receive(ctx context.Context, each int) {
-	ends := slices.DeleteFunc(slices.Clone(h.Servers), func(e *End) bool { return !h.shared(e) })
-	r := h.socket.Read(ctx, wire.Until{Messages: each * len(ends)}, patienceFor(each*len(ends)))
-	for _, v := range r.Events {
-		i := slices.IndexFunc(ends, func(e *End) bool { return e.assoc == v.Assoc })
-		switch {
-		case i >= 0:
-			ends[i].Events = append(ends[i].Events, v)
-		case v.Kind == wire.EventMessage:
-			h.socket.Path.Fail("the one-to-many socket of %s received a %s of association %d, which is not one of its own", h.socket, describe(v), v.Assoc)
+	x := assoc.Gathers{Each: each}
+	for _, s := range h.Servers {
+		if h.shared(s) {
+			x.Ends = append(x.Ends, assoc.Pair{Of: s.known(), Peer: s.other.known()})
 		}
 	}
-	if got := len(assoc.Messages(r.Events)); got < each*len(ends) {
-		took := (time.Duration(r.Ended-r.Begun) * time.Microsecond).Round(time.Millisecond)
-		text := fmt.Sprintf("the one-to-many socket of %s got %d of %d messages in %v", h.socket, got, each*len(ends), took)
-		for _, e := range ends {
-			for _, wrong := range e.wrong() {
-				text += fmt.Sprintf("; of port %d: %s", e.Peer.Port(), wrong)
-			}
-		}
-		h.socket.Path.Fail("%s", text)
-	}
+	h.socket.Read(ctx, wire.Until{Messages: each * len(x.Ends)}, patienceFor(each*len(x.Ends)))
+	h.socket.Expect(x)
 }
 
 // PeelOff gives one of the server's ends a socket of its own.
 func (h *Hub) PeelOff(ctx context.Context, i int) {
 	s := h.Servers[i]
-	name := s.Path.name("peeled off")
-	r := s.Path.ask(ctx, s.member, wire.SocketOp{
+	name := "peeled off from " + s.socket
+	s.Path.ask(ctx, s.member, assoc.Step{End: s.number, Must: reach.GroundFail, Op: wire.SocketOp{
 		Do: wire.DoPeelOff, Socket: name, From: s.socket, Assoc: s.assoc, Patience: wire.Millis(stepPatience.Milliseconds()),
-	})
-	if r.Errno != "" || r.Late {
-		s.Path.Fail("%s could not peel off an association: %s", s, outcome(r))
-	}
+	}})
 	s.socket, s.assoc = name, 0
 }

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,10 +11,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
 
+	"sctp.test/framework/assoc"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
@@ -28,33 +31,15 @@ type Path struct {
 	client   *member
 	target   target
 	backends []*member // the pods that it may lead to
-	text     string    // who to whom, with addresses and nodes
 	others   *crowd
-	class    string // of what befell its messages, where the judge can tell
 
-	mu    sync.Mutex
-	steps []step // what was done on it, for the failure
-	made  int    // sockets that have got a name
+	mu     sync.Mutex
+	course *assoc.Course // what was done on it
+	made   int           // ends
 }
 
-// step is one line of associations.jsonl: what an agent was asked and what it said.
-type step struct {
-	At      time.Time         `json:"at"`
-	Path    string            `json:"path"`
-	Family  reach.Family      `json:"family"`
-	Agent   string            `json:"agent"`
-	Op      wire.SocketOp     `json:"op"`
-	Reply   *wire.SocketReply `json:"reply,omitempty"`
-	Trouble string            `json:"trouble,omitempty"` // why there is no reply
-}
-
-// fault is why a path is not as claimed.
-type fault struct {
-	path   *Path
-	ground reach.Ground
-	text   string
-	seen   string // what captures show of it
-}
+// fault ends a path. What it says stands in the course, too.
+type fault struct{ *assoc.Fault }
 
 // OnEach does something on every path that a table says is answered, side by side. First
 // it finds them all open by ordinary probes, so that a path that leads nowhere is told of
@@ -66,11 +51,11 @@ func (l *Lab) OnEach(ctx ginkgo.SpecContext, table string, do func(context.Conte
 	if l.run.rehearsing() {
 		return
 	}
-	faults, err := l.onPaths(ctx, paths, do)
-	if len(faults) > 0 && ctx.Err() == nil {
-		l.witness(ctx, faults, do)
+	w, found, err := l.onPaths(ctx, paths, do)
+	if len(found) > 0 && ctx.Err() == nil {
+		l.witness(ctx, assoc.Worst(found), paths, do)
 	}
-	l.tellOfFaults(ctx, faults, len(paths), err)
+	l.tellOfFaults(ctx, w, found, err)
 }
 
 // openPaths finds every path of a table open by ordinary probes.
@@ -92,16 +77,18 @@ func (l *Lab) openPaths(ctx ginkgo.SpecContext, table string) []*Path {
 	return paths
 }
 
-// tellOfFaults fails the spec for what went wrong on so many paths, or for an error of ours.
-func (l *Lab) tellOfFaults(ctx context.Context, faults []fault, paths int, err error) {
+// tellOfFaults fails the spec for what went wrong on paths, or for an error of ours.
+func (l *Lab) tellOfFaults(ctx context.Context, w *assoc.Walk, found []assoc.Found, err error) {
 	ginkgo.GinkgoHelper()
 	switch {
 	case ctx.Err() != nil: // Ginkgo tells of interrupts itself
-	case len(faults) > 0:
-		if class := worstOf(faults).path.class; class != "" {
+		w.Aside = "interrupted"
+	case len(found) > 0:
+		if class := assoc.Worst(found).Class; class != "" {
 			l.enter(spec.ClassEntry, class)
 		}
-		l.conclude(ctx, worstGround(faults), l.faultText(faults, paths))
+		ground, text := w.Text(found)
+		l.conclude(ctx, ground, text)
 	case err != nil:
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
 	}
@@ -109,42 +96,54 @@ func (l *Lab) tellOfFaults(ctx context.Context, faults []fault, paths int, err e
 
 // onPaths does something on paths whose servers' ports are freed before and whose sockets
 // are gone afterwards.
-func (l *Lab) onPaths(ctx context.Context, paths []*Path, do func(context.Context, *Path)) ([]fault, error) {
+func (l *Lab) onPaths(ctx context.Context, paths []*Path, do func(context.Context, *Path)) (*assoc.Walk, []assoc.Found, error) {
+	w := l.walkOf(paths)
 	if err := l.takeOver(ctx, paths); err != nil {
-		return nil, err
+		return w, nil, err
 	}
-	faults := walk(ctx, paths, &crowd{left: len(paths)}, do)
-	return faults, l.tidy(ctx, paths)
+	found, err := walk(ctx, w, paths, &crowd{left: len(paths)}, do)
+	return w, found, cmp.Or(err, l.tidy(ctx, w))
 }
 
-// tidy keeps the steps of paths and closes their sockets.
-func (l *Lab) tidy(ctx context.Context, paths []*Path) error {
+// walkOf is what will have been done on paths, as it is kept.
+func (l *Lab) walkOf(paths []*Path) *assoc.Walk {
+	w := &assoc.Walk{ID: l.id, Evidence: l.folder()}
 	for _, p := range paths {
-		l.steps = append(l.steps, p.steps...)
+		w.Courses = append(w.Courses, p.course)
 	}
+	return w
+}
+
+// tidy keeps what was done on paths and closes their sockets.
+func (l *Lab) tidy(ctx context.Context, w *assoc.Walk) error {
+	l.walks = append(l.walks, w)
 	clear(l.listening)
 	return l.eachMember(func(m *member) error { return resetSockets(ctx, m) })
 }
 
-// walk does something on every path at the same time. What fails ends its own path only.
-func walk(ctx context.Context, paths []*Path, all *crowd, do func(context.Context, *Path)) []fault {
-	var mu sync.Mutex
-	var faults []fault
+// walk does something on every path at the same time. What fails ends its own path only. What
+// is wrong is found by the judge that finds it in files, and only where a path has ended.
+func walk(ctx context.Context, w *assoc.Walk, paths []*Path, all *crowd, do func(context.Context, *Path)) ([]assoc.Found, error) {
+	var ended atomic.Int32
 	var wg sync.WaitGroup
 	for _, p := range paths {
 		p.others = all
 		wg.Go(func() {
 			defer all.leave()
-			if f := caught(func() { do(ctx, p) }); f != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				faults = append(faults, *f)
+			if caught(func() { do(ctx, p) }) != nil {
+				ended.Add(1)
 			}
 		})
 	}
 	wg.Wait()
-	slices.SortFunc(faults, func(a, b fault) int { return slices.Index(paths, a.path) - slices.Index(paths, b.path) })
-	return faults
+	if ended.Load() == 0 {
+		return nil, nil
+	}
+	found, err := w.Found()
+	if err == nil && len(found) < int(ended.Load()) {
+		err = fmt.Errorf("%d paths ended, and their courses show what is wrong on %d", ended.Load(), len(found))
+	}
+	return found, err
 }
 
 // caught runs a part of a spec until it returns or a path ends.
@@ -162,7 +161,8 @@ func caught(do func()) (f *fault) {
 	return nil
 }
 
-// Together runs parts of what a spec does on one path side by side.
+// Together runs parts of what a spec does on one path side by side. The path ends by what
+// went wrong first.
 func (p *Path) Together(parts ...func()) {
 	faults := make([]*fault, len(parts))
 	var wg sync.WaitGroup
@@ -170,10 +170,9 @@ func (p *Path) Together(parts ...func()) {
 		wg.Go(func() { faults[i] = caught(part) })
 	}
 	wg.Wait()
-	for _, f := range faults {
-		if f != nil {
-			panic(*f)
-		}
+	faults = slices.DeleteFunc(faults, func(f *fault) bool { return f == nil })
+	if len(faults) > 0 {
+		panic(*slices.MinFunc(faults, func(a, b *fault) int { return a.At - b.At }))
 	}
 }
 
@@ -190,8 +189,8 @@ func (l *Lab) paths(matrices []reach.Matrix) []*Path {
 					pair: pair{m.Family, client.Word, server.Word}, lab: l, number: len(out),
 					client: l.member(client.Word), target: l.targets[server.Word], backends: l.behind(l.targets[server.Word]),
 				}
-				p.text = fmt.Sprintf("%s %s on %s -> %s %s %s", p.pair.client, p.client.addrs[p.family], p.client.node,
-					p.server, p.target.addrs[p.family], p.target.where())
+				p.course = &assoc.Course{Family: p.family, Path: fmt.Sprintf("%s %s on %s -> %s %s %s", p.pair.client, p.client.addrs[p.family], p.client.node,
+					p.server, p.target.addrs[p.family], p.target.where())}
 				out = append(out, p)
 			}
 		}
@@ -201,7 +200,8 @@ func (l *Lab) paths(matrices []reach.Matrix) []*Path {
 
 // anew is the path as it was before anything was done on it.
 func (p *Path) anew() *Path {
-	return &Path{pair: p.pair, lab: p.lab, number: p.number, client: p.client, target: p.target, backends: p.backends, text: p.text}
+	course := &assoc.Course{Path: p.course.Path, Family: p.family}
+	return &Path{pair: p.pair, lab: p.lab, number: p.number, client: p.client, target: p.target, backends: p.backends, course: course}
 }
 
 // echoing says whether every path still ends at an echo server.
@@ -252,7 +252,7 @@ func resetSockets(ctx context.Context, m *member) error {
 	return err
 }
 
-// Fail ends the path's part of the spec: it is not as claimed.
+// Fail ends the path's part of the spec for what no socket has told: it is not as claimed.
 func (p *Path) Fail(format string, args ...any) { p.end(reach.GroundFail, format, args...) }
 
 // Broken ends the path's part of the spec: the suite could not do what it had to.
@@ -263,49 +263,58 @@ func (p *Path) String() string {
 	return fmt.Sprintf("%s -> %s (%s)", p.pair.client, p.server, p.family)
 }
 
-// FailAs is Fail with the class of what is wrong, for reports and fault tests.
-func (p *Path) FailAs(class, format string, args ...any) {
-	p.class = class
-	p.end(reach.GroundFail, format, args...)
+func (p *Path) end(ground reach.Ground, format string, args ...any) {
+	p.expect(assoc.End{}, assoc.End{}, assoc.Elsewhere{Ground: ground, Text: fmt.Sprintf(format, args...)})
 }
 
-func (p *Path) end(ground reach.Ground, format string, args ...any) {
-	panic(fault{path: p, ground: ground, text: fmt.Sprintf(format, args...)})
+// expect ends the path unless what was expected of an end is so.
+func (p *Path) expect(of, peer assoc.End, what assoc.Expectation) {
+	p.mu.Lock()
+	f, err := p.course.Expect(of, peer, what)
+	p.mu.Unlock()
+	if err != nil {
+		f = &assoc.Fault{Ground: reach.GroundBroken, Text: err.Error()}
+	}
+	if f != nil {
+		panic(fault{f})
+	}
 }
 
 // ask takes one step with a socket of an agent. What the kernel says is in the reply; an
-// agent that does not say it ends the path.
-func (p *Path) ask(ctx context.Context, m *member, op wire.SocketOp) *wire.SocketReply {
-	s := step{At: time.Now(), Path: p.text, Family: p.family, Agent: m.word, Op: op}
+// agent that does not say it ends the path, and so does what the kernel must do and does not.
+func (p *Path) ask(ctx context.Context, m *member, s assoc.Step) *wire.SocketReply {
+	op := s.Op
+	s.At, s.Agent, s.Node = time.Now().Round(0), m.word, m.node // by the clock that files have
+	p.mu.Lock()
+	p.course.Ask(&s)
+	p.mu.Unlock()
 	ctx, cancel := context.WithTimeoutCause(ctx, op.Patience.Duration()+askLimit, fmt.Errorf("the agent was given %v", op.Patience.Duration()+askLimit))
 	defer cancel()
 	reply, err := m.agent.Ask(ctx, wire.Request{Socket: &op})
 	if err == nil && reply.Socket == nil {
 		err = fmt.Errorf("agent %s answered something else", m.word)
 	}
-	s.Reply = reply.Socket
-	if err != nil {
-		s.Trouble = err.Error()
-	}
 	p.mu.Lock()
-	p.steps = append(p.steps, s)
+	f := p.course.Answer(&s, reply.Socket, err)
 	p.mu.Unlock()
-	if err != nil {
-		p.end(reach.GroundBroken, "%s on %s could not %s: %v", m.word, m.node, op.Do, err)
+	if f != nil {
+		panic(fault{f})
 	}
 	return reply.Socket
 }
 
-// saveSteps writes every step and its reply.
-func (l *Lab) saveSteps() error {
-	if len(l.steps) == 0 {
+// saveWalks writes every step and its reply, and what was expected.
+func (l *Lab) saveWalks() error {
+	if len(l.walks) == 0 {
 		return nil
 	}
 	var lines strings.Builder
 	enc := json.NewEncoder(&lines)
-	for _, s := range l.steps {
-		if err := enc.Encode(s); err != nil {
-			return err
+	for _, w := range l.walks {
+		for _, line := range w.Lines() {
+			if err := enc.Encode(line); err != nil {
+				return err
+			}
 		}
 	}
 	return os.WriteFile(filepath.Join(l.folder(), "associations.jsonl"), []byte(lines.String()), 0o644)

@@ -16,10 +16,11 @@ import (
 
 const bothNodes = "ipv4:\nx/server@same:80 x/server@other:80\nx/client@* answered answered"
 
-// onBench runs a part of a spec on the paths from both nodes to a server on the first.
-func onBench(t *testing.T, b *bench, do func(context.Context, *Path)) (*Lab, []fault) {
+// onBench runs a part of a spec on the paths from both nodes to a server on the first, and
+// returns what is wrong with the failure that it makes. Judged from its file it is the same.
+func onBench(t *testing.T, b *bench, do func(context.Context, *Path)) (l *Lab, found []assoc.Found, text string) {
 	t.Helper()
-	l := b.lab(t, "x/server@1:80", "x/client@*")
+	l = b.lab(t, "x/server@1:80", "x/client@*")
 	matrices, err := l.matrices(bothNodes)
 	if err != nil {
 		t.Fatal(err)
@@ -28,14 +29,38 @@ func onBench(t *testing.T, b *bench, do func(context.Context, *Path)) (*Lab, []f
 	if len(paths) != 2 || !l.echoing(paths) {
 		t.Fatalf("%d paths", len(paths))
 	}
-	faults, err := l.onPaths(t.Context(), paths, do)
+	w, found, err := l.onPaths(t.Context(), paths, do)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if l.echoing(paths) {
 		t.Error("the echo server is still there")
 	}
-	return l, faults
+	if len(found) > 0 {
+		_, text = w.Text(found)
+	}
+	if _, again, _, err := assoc.Verdict(saved(t, l)); err != nil || again != text {
+		t.Errorf("judged again (%v) it is\n%s\nand was\n%s", err, again, text)
+	}
+	return l, found, text
+}
+
+// saved are the walks of a spec as its file has them.
+func saved(t *testing.T, l *Lab) []*assoc.Walk {
+	t.Helper()
+	if err := l.save(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(filepath.Join(l.folder(), "associations.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	walks, err := assoc.Replay(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return walks
 }
 
 // talk is what most specs do: an association, messages both ways, an orderly end.
@@ -52,12 +77,9 @@ func talk(ctx context.Context, p *Path) {
 
 func TestOnPaths(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
-		l, faults := onBench(t, b, talk)
-		if len(faults) != 0 {
-			t.Errorf("%s", l.faultText(faults, 2))
-		}
-		if err := l.save(); err != nil {
-			t.Fatal(err)
+		l, _, text := onBench(t, b, talk)
+		if text != "" {
+			t.Error(text)
 		}
 		raw, err := os.ReadFile(filepath.Join(l.folder(), "associations.jsonl"))
 		if err != nil {
@@ -65,11 +87,13 @@ func TestOnPaths(t *testing.T) {
 		}
 		verbs := map[wire.Verb]int{}
 		for line := range strings.Lines(string(raw)) {
-			var s step
-			if err := json.Unmarshal([]byte(line), &s); err != nil || s.Path == "" || s.Reply == nil {
+			var l assoc.Line
+			if err := json.Unmarshal([]byte(line), &l); err != nil || l.Step != nil && (l.Step.Path == "" || l.Step.Reply == nil) {
 				t.Errorf("%v: %s", err, line)
 			}
-			verbs[s.Op.Do]++
+			if l.Step != nil {
+				verbs[l.Step.Op.Do]++
+			}
 		}
 		if verbs[wire.DoListen] != 1 || verbs[wire.DoDial] != 2 || verbs[wire.DoSend] != 4 || verbs[wire.DoShutdown] != 2 {
 			t.Errorf("steps are %v", verbs)
@@ -104,11 +128,10 @@ func TestFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			on(t, func(t *testing.T, b *bench) {
 				c.prepare(b)
-				l, faults := onBench(t, b, talk)
-				if len(faults) != 2 || worstGround(faults) != c.ground {
-					t.Fatalf("%d faults: %+v", len(faults), faults)
+				_, found, text := onBench(t, b, talk)
+				if len(found) != 2 || assoc.Worst(found).Ground != c.ground {
+					t.Fatalf("%d faults: %+v", len(found), found)
 				}
-				text := l.faultText(faults, 2)
 				for _, want := range c.want {
 					if !strings.Contains(text, want) {
 						t.Errorf("the failure does not say %q:\n%s", want, text)
@@ -126,52 +149,35 @@ func TestLostChunks(t *testing.T) {
 		"the ABORT of x/client@1 on a did not come to x/server@1 on a, which was told of nothing in 20s": func(ctx context.Context, p *Path) {
 			c, s := p.Associate(ctx, Sockets{})
 			c.Abort(ctx, "")
-			s.Aborted(ctx)
+			s.Aborted(ctx, "")
 		},
 	} {
 		on(t, func(t *testing.T, b *bench) {
 			b.deaf = true
-			l, faults := onBench(t, b, do)
-			if len(faults) != 2 || faults[0].path.class != assoc.ChunkLost || worstGround(faults) != reach.GroundFail {
-				t.Fatalf("%d faults: %+v", len(faults), faults)
+			_, found, text := onBench(t, b, do)
+			if len(found) != 2 || found[0].Class != assoc.ChunkLost || assoc.Worst(found).Ground != reach.GroundFail {
+				t.Fatalf("%d faults: %+v", len(found), found)
 			}
-			if text := l.faultText(faults, 2); !strings.Contains(text, want) {
+			if !strings.Contains(text, want) {
 				t.Errorf("the failure does not say %q:\n%s", want, text)
 			}
 		})
 	}
 }
 
-// What captures show stands before everything else.
-func TestSeenComesFirst(t *testing.T) {
-	on(t, func(t *testing.T, b *bench) {
-		l, faults := onBench(t, b, func(_ context.Context, p *Path) { p.Fail("no") })
-		worstOf(faults).seen = "ABORT left the client pod, never left node a; "
-		if text := l.faultText(faults, 2); !strings.HasPrefix(text, "POL-99: ABORT left the client pod, never left node a; x/client@1 ") {
-			t.Errorf("told is %s", text)
-		}
-	})
-}
-
 // A path that fails ends alone, and those who wait for it go on.
 func TestMeet(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
 		var met []string
-		_, faults := onBench(t, b, func(ctx context.Context, p *Path) {
+		_, found, _ := onBench(t, b, func(ctx context.Context, p *Path) {
 			if p.number == 0 {
 				p.Fail("%d is enough", 1)
 			}
 			p.Meet(ctx)
 			met = append(met, p.pair.client)
 		})
-		if len(faults) != 1 || faults[0].text != "1 is enough" || !slices.Equal(met, []string{"x/client@2"}) {
-			t.Errorf("faults %+v, met %v", faults, met)
+		if len(found) != 1 || found[0].Fault.Text != "1 is enough" || !found[0].Elsewhere || !slices.Equal(met, []string{"x/client@2"}) {
+			t.Errorf("faults %+v, met %v", found, met)
 		}
 	})
-}
-
-func TestFailBeatsBroken(t *testing.T) {
-	if got := worstGround([]fault{{ground: reach.GroundBroken}, {ground: reach.GroundFail}}); got != reach.GroundFail {
-		t.Errorf("%s", got)
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"sctp.test/framework/assoc"
 	"sctp.test/framework/wire"
 )
 
@@ -27,12 +28,11 @@ func (c *End) Restart(ctx context.Context, o Sockets) (client, server *End) {
 	}
 	s.Hear(ctx)
 	o.Port = c.Local.Port()
-	client, r := p.Dial(ctx, o)
-	if r.Errno != "" || r.Late {
-		p.Fail("%s could not begin again from port %d, from which its peer still has an association: %s", p.pair.client, o.Port, outcome(r))
-	}
+	client, _ = p.Dial(ctx, o)
+	client.Expect(assoc.Restarts{})
 	s.Await(ctx, wire.EventAssoc, "RESTART")
-	server = &End{Path: p, member: s.member, socket: s.socket, assoc: s.assoc, Local: s.Local, Peer: s.Peer}
-	client.other, server.other = server, client
+	server = p.newEnd(s.member, "server")
+	server.socket, server.assoc, server.Local, server.Peer = s.socket, s.assoc, s.Local, s.Peer
+	client.meets(server)
 	return client, server
 }

@@ -144,22 +144,23 @@ func TestCrowdWithSomethingBeside(t *testing.T) {
 		paths := l.paths(matrices)
 		all := &crowd{left: len(paths) + 1, over: make(chan struct{})}
 		rounds := make([]int, len(paths))
-		walked := make(chan []fault)
+		walked := make(chan error)
 		go func() {
-			walked <- walk(t.Context(), paths, all, func(ctx context.Context, p *Path) {
+			_, err := walk(t.Context(), l.walkOf(paths), paths, all, func(ctx context.Context, p *Path) {
 				p.Meet(ctx)
 				for p.Goes(ctx) {
 					rounds[p.number]++
 					await(ctx, time.Now().Add(100*time.Millisecond))
 				}
 			})
+			walked <- err
 		}()
 		<-all.arrive()
 		all.leave()
 		await(t.Context(), time.Now().Add(time.Second))
 		close(all.over)
-		if faults := <-walked; len(faults) > 0 || rounds[0] < 9 || rounds[1] < 9 {
-			t.Errorf("%v, rounds %v", faults, rounds)
+		if err := <-walked; err != nil || rounds[0] < 9 || rounds[1] < 9 {
+			t.Errorf("%v, rounds %v", err, rounds)
 		}
 	})
 }

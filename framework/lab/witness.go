@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
+	"slices"
 
 	"sctp.test/framework/assoc"
 	"sctp.test/framework/capture"
@@ -14,26 +14,22 @@ import (
 )
 
 // witness does once more, alone and under a capture, what has failed on the path that the
-// first line is about, and adds to that fault which packets vanished, and between which
+// first line is about, and adds to that path which packets vanished, and between which
 // places.
-func (l *Lab) witness(ctx context.Context, faults []fault, do func(context.Context, *Path)) {
-	f := worstOf(faults)
-	if l.run.Eyes == nil || f.ground != reach.GroundFail || len(f.path.backends) == 0 {
+func (l *Lab) witness(ctx context.Context, f *assoc.Found, paths []*Path, do func(context.Context, *Path)) {
+	p := paths[slices.IndexFunc(paths, func(p *Path) bool { return p.course == f.Course })]
+	if l.run.Eyes == nil || f.Ground != reach.GroundFail || len(p.backends) == 0 {
 		return // nobody may look, or there is nothing left to look at
 	}
-	lost, err := l.vanished(ctx, f.path.anew(), do)
-	var texts []string
+	lost, err := l.vanished(ctx, p.anew(), do)
 	for _, loss := range lost {
-		texts = append(texts, loss.Text())
+		f.Seen = append(f.Seen, loss.Text())
 	}
 	if err != nil {
-		texts = append(texts, fmt.Sprintf("(no capture: %v)", err))
+		f.Seen = append(f.Seen, fmt.Sprintf("(no capture: %v)", err))
 	}
-	if f.path.class == "" && len(lost) > 0 {
-		f.path.class = assoc.ChunkLost
-	}
-	if len(texts) > 0 {
-		f.seen = strings.Join(texts, "; ") + "; "
+	if f.Class == "" && len(lost) > 0 {
+		f.Class = assoc.ChunkLost
 	}
 }
 
@@ -43,7 +39,8 @@ func (l *Lab) vanished(ctx context.Context, p *Path, do func(context.Context, *P
 	if err != nil {
 		return nil, err
 	}
-	_, doErr := l.onPaths(ctx, []*Path{p}, do)
+	w, _, doErr := l.onPaths(ctx, []*Path{p}, do)
+	w.Aside = "once more, under a capture"
 	raw, err := watch.Stop()
 	all, keepErr := l.keep(raw)
 	probe := l.sought(asked{pair: p.pair}, p.target, diag.Trial{})

@@ -80,7 +80,7 @@ func TestRejudge(t *testing.T) {
 		status  int
 		says    string
 	}{
-		"a pass":                          {good, "", exitSame, "POD-02: as claimed, in 1 series"},
+		"a pass":                          {good, "", exitSame, "POD-02: as claimed, in 1 series and 0 walks"},
 		"a failure":                       {bad, text(t, bad), exitSame, "POD-02: fail again: POD-02: 1 of 1 path is not as claimed"},
 		"a failure of something else":     {good, "POD-02: its paths are as claimed, but 2 SCTP packets with a bad checksum came\n", exitSame, "the verdict rests on something else: POD-02: its paths"},
 		"a pass that was no pass":         {bad, "", exitOther, `judged again it is "fail"`},

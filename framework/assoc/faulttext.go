@@ -1,0 +1,107 @@
+package assoc
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+)
+
+// Complaint stands in the first line of every failure that rests on paths of a walk.
+const Complaint = "; seen on "
+
+// Verdict is what saved walks of a spec amount to: the ground on which the first that is not
+// as claimed fails it, and the text that says so, or nothing. Elsewhere says whether anything
+// of it can not be judged again.
+func Verdict(walks []*Walk) (ground reach.Ground, text string, elsewhere bool, err error) {
+	for _, w := range walks {
+		if w.Aside != "" {
+			continue
+		}
+		found, err := w.Found()
+		if err != nil {
+			return "", "", false, err
+		}
+		if len(found) > 0 {
+			ground, text = w.Text(found)
+			return ground, text, slices.ContainsFunc(found, func(f Found) bool { return f.Elsewhere }), nil
+		}
+	}
+	return "", "", false, nil
+}
+
+// Worst is the fault that the first line is about: one on ground fail where there is any,
+// for that cannot be undone by another.
+func Worst(found []Found) *Found {
+	i := slices.IndexFunc(found, func(f Found) bool { return f.Ground == reach.GroundFail })
+	return &found[max(i, 0)]
+}
+
+// mostFaults are told in full.
+const mostFaults = 4
+
+// Text is the failure for people: the worst fault and its path in the first line, then every
+// path with what was done on it.
+func (w *Walk) Text(found []Found) (reach.Ground, string) {
+	first := Worst(found)
+	seen := ""
+	for _, s := range first.Seen {
+		seen += s + "; "
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s%s (%s): %s%s%d of %d paths\n", w.ID, seen, first.Path, first.Family, first.Fault.Text, Complaint, len(found), len(w.Courses))
+	for i, f := range found {
+		if i == mostFaults {
+			fmt.Fprintf(&b, "\n  and %d more paths, see associations.jsonl\n", len(found)-i)
+			break
+		}
+		fmt.Fprintf(&b, "\n  %s (%s): %s\n", f.Path, f.Family, f.Fault.Text)
+		f.tell(&b)
+	}
+	fmt.Fprintf(&b, "  evidence: %s      again: make e2e FOCUS=%s\n", w.Evidence, w.ID)
+	return first.Ground, b.String()
+}
+
+// mostSteps and mostEvents are told of a path that failed: the last ones.
+const (
+	mostSteps  = 12
+	mostEvents = 4
+)
+
+// tell writes what was done on the path, with times since the first step.
+func (c *Course) tell(b *strings.Builder) {
+	steps := slices.SortedFunc(slices.Values(c.steps), func(a, b *Step) int { return cmp.Compare(a.Answered, b.Answered) })
+	for _, s := range steps[max(0, len(steps)-mostSteps):] {
+		fmt.Fprintf(b, "    %6.3fs %-14s %s%s\n", s.At.Sub(steps[0].At).Seconds(), s.Agent, s.Op.Do, s.summary())
+	}
+}
+
+// summary is what came of a step, in a few words.
+func (s *Step) summary() string {
+	switch {
+	case s.Reply == nil:
+		return ": " + s.Trouble
+	case failed(s.Reply):
+		return ": " + outcome(s.Reply)
+	}
+	var parts []string
+	if n := len(s.Op.Messages); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d messages", n))
+	}
+	if n := len(Messages(s.Reply.Events)); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d messages", n))
+	}
+	notes := slices.DeleteFunc(slices.Clone(s.Reply.Events), func(v wire.Event) bool { return v.Kind == wire.EventMessage })
+	for _, v := range notes[max(0, len(notes)-mostEvents):] {
+		parts = append(parts, Describe(v))
+	}
+	if st := s.Reply.Status; st != nil {
+		parts = append(parts, st.State)
+	}
+	parts = append(parts, fmt.Sprintf("%v", (time.Duration(s.Reply.Ended-s.Reply.Begun)*time.Microsecond).Round(100*time.Microsecond)))
+	return ": " + strings.Join(parts, ", ")
+}

@@ -1,0 +1,133 @@
+package assoc
+
+import "sctp.test/framework/wire"
+
+// Streams expects the end to have so many streams each way.
+type Streams struct {
+	Out uint16 `json:"out"`
+	In  uint16 `json:"in"`
+}
+
+func (x Streams) judge(k *known) *Fault {
+	st := k.status(0)
+	if st.OutStreams == x.Out && st.InStreams == x.In {
+		return nil
+	}
+	f := wrongly("%s has %d streams out and %d in, wanted %d and %d", k.of.Name, st.OutStreams, st.InStreams, x.Out, x.In)
+	f.Class = StreamsChanged
+	return f
+}
+
+// Numbered expects the numbers of each stream to have gone up one by one from 0.
+type Numbered struct{}
+
+func (Numbered) judge(k *known) *Fault {
+	next := map[uint16]uint16{}
+	for _, m := range Messages(k.events(k.of)) {
+		if m.SSN != next[m.Stream] {
+			return wrongly("%s received number %d of stream %d, wanted %d", k.of.Name, m.SSN, m.Stream, next[m.Stream])
+		}
+		next[m.Stream]++
+	}
+	return nil
+}
+
+// Renumbered expects the messages of the end's last receive to have these numbers, by their
+// streams, after one of them was reset.
+type Renumbered struct {
+	Reset   uint16            `json:"reset"` // stream
+	Numbers map[uint16]uint16 `json:"numbers"`
+}
+
+func (x Renumbered) judge(k *known) *Fault {
+	for _, m := range Messages(k.last(wire.DoReceive).Reply.Events) {
+		if want := x.Numbers[m.Stream]; m.SSN != want {
+			return wrongly("after stream %d was reset %s received number %d on stream %d, wanted %d", x.Reset, k.of.Name, m.SSN, m.Stream, want)
+		}
+	}
+	return nil
+}
+
+// Only expects the end's last receive to have brought messages, and all on one stream: it
+// dropped a packet of another.
+type Only struct {
+	Stream  uint16 `json:"stream"`
+	Dropped uint16 `json:"dropped"` // stream
+}
+
+func (x Only) judge(k *known) *Fault {
+	messages := Messages(k.last(wire.DoReceive).Reply.Events)
+	if len(messages) == 0 {
+		return wrongly("nothing on stream %d was delivered to %s while a message on stream %d was missing", x.Stream, k.of.Name, x.Dropped)
+	}
+	for _, m := range messages {
+		if m.Stream != x.Stream {
+			return wrongly("%s received %d bytes on stream %d, whose packets it dropped", k.of.Name, m.Size, m.Stream)
+		}
+	}
+	return nil
+}
+
+// Widens expects the end's congestion window to hold so many bytes.
+type Widens struct {
+	Window uint32 `json:"window"` // bytes
+}
+
+func (x Widens) judge(k *known) *Fault {
+	if got := primary(k.status(0)).CWnd; got < x.Window {
+		return wrongly("the congestion window of %s is %d bytes after %d messages, wanted %d", k.of.Name, got, len(k.sent(k.of).Messages), x.Window)
+	}
+	return nil
+}
+
+// primary is the path that an association uses.
+func primary(st wire.SocketStatus) wire.PeerAddr {
+	if len(st.Peers) == 0 {
+		return wire.PeerAddr{}
+	}
+	return st.Peers[0]
+}
+
+// Refuses expects the end's kernel to have refused what was sent last.
+type Refuses struct {
+	Errno string `json:"errno"`
+}
+
+func (x Refuses) judge(k *known) *Fault {
+	s := k.last(wire.DoSend)
+	if s.Reply.Errno == x.Errno {
+		return nil
+	}
+	var m wire.SendMessage
+	if len(s.Op.Messages) > 0 {
+		m = s.Op.Messages[0]
+	}
+	return wrongly("%s could send %d bytes on stream %d, wanted %s, got %q", k.of.Name, m.Size, m.Stream, x.Errno, s.Reply.Errno)
+}
+
+// Mortal expects every message of the end to have been either delivered to its peer or
+// reported as given up, only mortal ones to have been given up, and at least one of them.
+type Mortal struct{}
+
+func (Mortal) judge(k *known) *Fault {
+	gone, came := map[string]bool{}, map[string]bool{}
+	for _, e := range k.events(k.of) {
+		if e.Kind == wire.EventFailed {
+			gone[e.Digest] = true
+		}
+	}
+	for _, m := range Messages(k.events(k.peer)) {
+		came[m.Digest] = true
+	}
+	sent := k.sent(k.of)
+	for i, m := range sent.Messages {
+		d := wire.Digest(sent.payload(i))
+		if came[d] == gone[d] || gone[d] && m.Policy == "" {
+			return wrongly("message %d (lifetime %d ms): delivered %v, reported as given up %v", i, m.Value, came[d], gone[d])
+		}
+	}
+	if len(gone) == 0 {
+		return wrongly("none of the messages that were not to live was given up")
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package assoc
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"sctp.test/framework/wire"
+)
+
+// Learns expects the end's last receive to have told within a bound that its association is
+// over.
+type Learns struct {
+	Within Bound     `json:"within"`
+	Since  time.Time `json:"since,omitzero"` // that the other end is gone; zero is the beginning of the receive
+}
+
+func (x Learns) judge(k *known) *Fault {
+	s := k.last(wire.DoReceive)
+	end, waited := Over(s.Reply)
+	after := "after " + waited.String()
+	if !x.Since.IsZero() {
+		waited = (s.At.Sub(x.Since) + waited).Round(time.Millisecond)
+		after = waited.String() + " after it was"
+	}
+	switch {
+	case end == nil:
+		return wrongly("%s was not told in %v that its peer is gone, wanted within %v", k.of.Name, waited, x.Within)
+	case x.Within.Exceeded(waited):
+		return wrongly("%s was told that its peer is gone (%s) %s, wanted within %v", k.of.Name, Describe(*end), after, x.Within)
+	}
+	return nil
+}
+
+// Over is the first event that tells an end that its association is over, and how long the
+// step had waited for it.
+func Over(r *wire.SocketReply) (*wire.Event, time.Duration) {
+	i := slices.IndexFunc(r.Events, func(v wire.Event) bool {
+		return v.State == "COMM_LOST" || v.Kind == wire.EventShutdown || v.Kind == wire.EventEOF || v.Kind == wire.EventError
+	})
+	if i < 0 {
+		return nil, took(r)
+	}
+	return &r.Events[i], (time.Duration(r.Events[i].At-r.Begun) * time.Microsecond).Round(time.Millisecond)
+}
+
+// Gone expects the kernel to have no association of the end any more.
+type Gone struct{}
+
+func (Gone) judge(k *known) *Fault {
+	if st := k.last(wire.DoStatus).Reply.Status; st != nil {
+		return wrongly("%s still has the association after its end: it is %s", k.of.Name, st.State)
+	}
+	return nil
+}
+
+// Quiet expects the end's last receive to have told nothing but the beginning of its
+// association.
+type Quiet struct{}
+
+func (Quiet) judge(k *known) *Fault {
+	for _, v := range k.last(wire.DoReceive).Reply.Events {
+		switch v.State {
+		case "COMM_UP", "ADDR_CONFIRMED":
+		case "ADDR_UNREACHABLE", "COMM_LOST":
+			return wrongly("no HEARTBEAT of %s is answered: while it was idle it was told %s %s", k.of.Name, v.Kind, v.State)
+		default:
+			return wrongly("%s was idle and was told: %s %s%s", k.of.Name, v.Kind, v.State, v.Errno)
+		}
+	}
+	return nil
+}
+
+// Beats expects heartbeats to have gone and their answers to have come between the end's
+// last two statuses, and its path to be active.
+type Beats struct {
+	Interval time.Duration `json:"interval"` // of the heartbeats
+}
+
+func (x Beats) judge(k *known) *Fault {
+	before, st := k.status(1), k.status(0)
+	out, in := st.Stats["octrlchunks"]-before.Stats["octrlchunks"], st.Stats["ictrlchunks"]-before.Stats["ictrlchunks"]
+	if p := primary(st); p.State != "ACTIVE" || out < 2 || in < 2 {
+		return wrongly("%s was idle: its path to %s is %s, %d HEARTBEATs went and %d HEARTBEAT-ACKs came, wanted ACTIVE and at least 2 of each (interval %v)",
+			k.of.Name, p.Addr, p.State, out, in, x.Interval)
+	}
+	return nil
+}
+
+// One expects the end to have been told of the beginning of one association.
+type One struct{}
+
+func (One) judge(k *known) *Fault {
+	begun := map[int32]bool{}
+	for _, v := range k.events(k.of) {
+		if v.State == "COMM_UP" {
+			begun[v.Assoc] = true
+		}
+	}
+	if len(begun) != 1 {
+		return wrongly("%s has %d associations, wanted 1", k.of.Name, len(begun))
+	}
+	return nil
+}
+
+// Paths expects the end's paths to some addresses to be in a state.
+type Paths struct {
+	State  string        `json:"state"`
+	Addrs  []netip.Addr  `json:"addrs"`
+	Within time.Duration `json:"within"` // that it was waited for
+}
+
+// Other tells of the paths that a status shows in another state.
+func (x Paths) Other(st wire.SocketStatus) (out []string) {
+	for _, a := range x.Addrs {
+		if i := slices.IndexFunc(st.Peers, func(p wire.PeerAddr) bool { return p.Addr == a }); i < 0 {
+			out = append(out, a.String()+" is not listed")
+		} else if st.Peers[i].State != x.State {
+			out = append(out, a.String()+" is "+st.Peers[i].State)
+		}
+	}
+	return out
+}
+
+func (x Paths) judge(k *known) *Fault {
+	if other := x.Other(k.status(0)); len(other) > 0 {
+		return wrongly("the paths of %s: %s, wanted %s within %v", k.of.Name, strings.Join(other, ", "), x.State, x.Within)
+	}
+	return nil
+}
+
+// Addresses expects the end to know exactly these addresses of itself and of its peer.
+type Addresses struct {
+	Own  []netip.Addr `json:"own"`
+	Peer []netip.Addr `json:"peer"`
+}
+
+func (x Addresses) judge(k *known) *Fault {
+	st := k.status(0)
+	var theirs []netip.Addr
+	for _, p := range st.Peers {
+		theirs = append(theirs, p.Addr)
+	}
+	if !same(st.Local, x.Own) || !same(theirs, x.Peer) {
+		return wrongly("%s has the addresses %v and its peer %v, wanted %v and %v", k.of.Name, st.Local, theirs, x.Own, x.Peer)
+	}
+	return nil
+}
+
+// same compares addresses without their order.
+func same(a, b []netip.Addr) bool {
+	a, b = slices.SortedFunc(slices.Values(a), netip.Addr.Compare), slices.SortedFunc(slices.Values(b), netip.Addr.Compare)
+	return slices.Equal(a, b)
+}
