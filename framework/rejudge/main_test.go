@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"sctp.test/framework/assoc"
 	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
@@ -143,6 +144,91 @@ func TestSymptomsAreExplainedAgain(t *testing.T) {
 			t.Errorf("%s: status %d, %v\n%s", name, status, err, out.String())
 		}
 	}
+}
+
+// walked is the evidence of one path on which a message was sent and came, or came otherwise,
+// and the verdict on it.
+func walked(t *testing.T, ppid uint32, more ...assoc.Expectation) (file, said string) {
+	t.Helper()
+	course := &assoc.Course{Path: "x/client@1 10.0.0.2 on a -> x/server@1:80 10.0.0.1:80 on b", Family: reach.IPv4}
+	m := wire.SendMessage{Message: wire.Message{Size: 10, PPID: 60}}
+	for _, s := range []assoc.Step{
+		{End: 1, Agent: "x/client@1", Op: wire.SocketOp{Do: wire.DoSend, Nonce: "7f", Messages: []wire.SendMessage{m}}, Reply: &wire.SocketReply{Sent: 1}},
+		{End: 2, Agent: "x/server@1", Op: wire.SocketOp{Do: wire.DoReceive}, Reply: &wire.SocketReply{
+			Events: []wire.Event{{Kind: wire.EventMessage, Size: 10, PPID: ppid, Digest: wire.Digest(wire.Payload("7f", 0, 10))}},
+		}},
+	} {
+		course.Ask(&s)
+		course.Answer(&s, s.Reply, nil)
+	}
+	for _, x := range append([]assoc.Expectation{assoc.Intact{}}, more...) {
+		if _, err := course.Expect(assoc.End{Name: "server", Number: 2}, assoc.End{Name: "client", Number: 1}, x); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := &assoc.Walk{ID: "POD-02", Evidence: "_artifacts/POD-02", Courses: []*assoc.Course{course}}
+	var b strings.Builder
+	for _, l := range w.Lines() {
+		if err := json.NewEncoder(&b).Encode(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, said, _, err := assoc.Verdict([]*assoc.Walk{w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String(), said
+}
+
+// What sockets told is judged again, too, and a file that tells something else is another
+// verdict.
+func TestAssociationsAreJudgedAgain(t *testing.T) {
+	good, _ := walked(t, 60)
+	bad, failure := walked(t, 0)
+	other, told := walked(t, 60, assoc.Elsewhere{Ground: reach.GroundBroken, Text: "the pod could not be deleted"})
+	for name, c := range map[string]struct {
+		file, verdict string
+		status        int
+		says          string
+	}{
+		"a pass":                     {good, "", exitSame, "POD-02: as claimed, in 1 series and 1 walks"},
+		"a failure":                  {bad, failure, exitSame, "POD-02: fail again: POD-02: x/client@1 10.0.0.2 on a -> x/server@1:80 10.0.0.1:80 on b (ipv4): what client sent did not come"},
+		"an event that was altered":  {strings.Replace(good, `"ppid":60}]}}}`, `"ppid":1}]}}}`, 1), "", exitOther, ""},
+		"one that was lost":          {dropEvents(t, good), "", exitOther, "is missing"},
+		"another alteration":         {strings.Replace(bad, `"size":10,"ppid":60`, `"size":10,"ppid":61`, 1), failure, exitOther, "instead of 61"},
+		"a pass that was no pass":    {bad, "", exitOther, `judged again it is "fail"`},
+		"a failure that was none":    {good, failure, exitOther, `judged again it is ""`},
+		"a failure without evidence": {"", failure, exitOther, `judged again it is ""`},
+		"what no socket told":        {other, told, exitSame, "POD-02: the verdict rests on what no socket has told: POD-02: x/client@1"},
+		"no longer what it told":     {strings.Replace(other, `"ppid":60`, `"ppid":61`, 1), told, exitOther, ""},
+		"something else":             {good, "POD-02: its paths are as claimed, but 2 SCTP packets with a bad checksum came\n", exitSame, "the verdict rests on something else"},
+		"an interruption":            {strings.Replace(bad, `"evidence"`, `"aside":"interrupted","evidence"`, 1), "Timedout\n", exitSame, "the verdict rests on something else: Timedout"},
+		"no lines":                   {"nothing", failure, exitBadInput, ""},
+		"an end that did nothing":    {strings.Replace(good, `"kind":"intact"`, `"kind":"streams"`, 1), "", exitBadInput, ""},
+	} {
+		root := t.TempDir()
+		save(t, root, "POD-02", evidence(""), c.verdict)
+		if c.file != "" {
+			if err := os.WriteFile(filepath.Join(root, "POD-02", associations), []byte(c.file), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var out strings.Builder
+		if status, err := run([]string{root}, &out); status != c.status || !strings.Contains(out.String(), c.says) || (err != nil) != (c.status == exitBadInput) {
+			t.Errorf("%s: status %d, %v\n%s", name, status, err, out.String())
+		}
+	}
+}
+
+// dropEvents takes what was received out of a file.
+func dropEvents(t *testing.T, file string) string {
+	t.Helper()
+	before, rest, found := strings.Cut(file, `,"events":[`)
+	_, after, ended := strings.Cut(rest, "]")
+	if !found || !ended {
+		t.Fatal(file)
+	}
+	return before + after
 }
 
 // Of a run with several specs each has a line, and one that differs is enough.
