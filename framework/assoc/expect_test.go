@@ -69,6 +69,9 @@ var scenes = []struct {
 	{"messages that came and were not read", Arrives{Messages: 3}, server, client, []*Step{passed(client, three...), told(server, arrivals(three...)...), showed(client, wire.SocketStatus{State: "ESTABLISHED"})}, []deceit{
 		{1, func(s *Step) { without(1)(s); late(s) }, "with 0 chunks unacknowledged and 0 sent again", Fault{Class: DataLost, Ground: reach.GroundBroken}},
 	}},
+	{"messages after a status", Arrives{Messages: 3}, server, client, []*Step{passed(client, three...), showed(client, wire.SocketStatus{State: "ESTABLISHED"}), told(server, arrivals(three...)...)}, []deceit{
+		{2, func(s *Step) { without(1)(s); late(s) }, "message 1 (20 bytes, stream 1) is missing", Fault{Class: DataLost}},
+	}},
 	{"an event", Arrives{Event: wire.EventAssoc, State: "RESTART"}, server, client, []*Step{told(server, change("RESTART"))}, []deceit{
 		{0, events(change("COMM_LOST")), "x/server@1 on b got no assoc-change RESTART in 3s; then assoc-change COMM_LOST", Fault{}},
 	}},

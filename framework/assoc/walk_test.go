@@ -35,6 +35,14 @@ func TestTheFirstFaultCounts(t *testing.T) {
 			_, _ = c.Expect(End{}, End{}, Elsewhere{reach.GroundFail, "one"})
 			_, _ = c.Expect(End{}, End{}, Elsewhere{reach.GroundBroken, "two"})
 		}, "one"},
+		{"of two steps", func(c *Course) {
+			s, first := *bad, *bad
+			first.Op.Do = wire.DoShutdown
+			c.Ask(&s)
+			c.Ask(&first)
+			c.Answer(&first, first.Reply, nil)
+			c.Answer(&s, s.Reply, nil)
+		}, "could not shutdown"},
 		{"trouble", func(c *Course) {
 			s := Step{Op: wire.SocketOp{Do: wire.DoSend}}
 			c.Ask(&s)
@@ -82,6 +90,12 @@ func TestWhatWasKnownThen(t *testing.T) {
 	third.Reply.Sent = 0 // the kernel refused it
 	take(third)
 	expect(Intact{}, "")
+	again := told(server, arrivals(three[:2]...)...)
+	reply = again.Reply
+	again.Reply = nil
+	c.Ask(again)
+	expect(Intact{}, "")
+	c.Answer(again, reply, nil)
 	faults := 0
 	for _, x := range filed(t, &Walk{Courses: []*Course{c}}).Courses[0].expected {
 		if f, _ := c.judge(x); f != nil {

@@ -93,3 +93,20 @@ func (l *Lab) save() error {
 	}
 	return os.WriteFile(filepath.Join(l.folder(), "symptoms.json"), raw, 0o644)
 }
+
+// saveWalks writes every step and its reply, and what was expected.
+func (l *Lab) saveWalks() error {
+	if len(l.walks) == 0 {
+		return nil
+	}
+	var lines strings.Builder
+	enc := json.NewEncoder(&lines)
+	for _, w := range l.walks {
+		for _, line := range w.Lines() {
+			if err := enc.Encode(line); err != nil {
+				return err
+			}
+		}
+	}
+	return os.WriteFile(filepath.Join(l.folder(), "associations.jsonl"), []byte(lines.String()), 0o644)
+}

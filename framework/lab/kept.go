@@ -50,6 +50,9 @@ func (l *Lab) Keep(ctx ginkgo.SpecContext, table string, o Sockets) *Kept {
 	k := &Kept{lab: l}
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) error { return k.end(ctx) })
 	found, err := k.begin(ctx, table, o)
+	if len(found) > 0 {
+		err = cmp.Or(err, k.end(ctx)) // the evidence is to have them
+	}
 	k.lab.tellOfFaults(ctx, k.walk, found, err)
 	return k
 }

@@ -3,13 +3,9 @@ package lab
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -301,21 +297,4 @@ func (p *Path) ask(ctx context.Context, m *member, s assoc.Step) *wire.SocketRep
 		panic(fault{f})
 	}
 	return reply.Socket
-}
-
-// saveWalks writes every step and its reply, and what was expected.
-func (l *Lab) saveWalks() error {
-	if len(l.walks) == 0 {
-		return nil
-	}
-	var lines strings.Builder
-	enc := json.NewEncoder(&lines)
-	for _, w := range l.walks {
-		for _, line := range w.Lines() {
-			if err := enc.Encode(line); err != nil {
-				return err
-			}
-		}
-	}
-	return os.WriteFile(filepath.Join(l.folder(), "associations.jsonl"), []byte(lines.String()), 0o644)
 }

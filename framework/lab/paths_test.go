@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sctp.test/framework/assoc"
 	"sctp.test/framework/reach"
@@ -180,4 +181,49 @@ func TestMeet(t *testing.T) {
 			t.Errorf("faults %+v, met %v", found, met)
 		}
 	})
+}
+
+// However a path ends, the first thing that went wrong on it is told.
+func TestHowPathsEnd(t *testing.T) {
+	bound := assoc.Bound{Limit: time.Second, Why: "it is a test"}
+	for want, do := range map[string]func(context.Context, *bench, *Path){
+		"x/client@1 on a was not told in 23s that its peer is gone, wanted within 1s (it is a test); seen on 2 of 2 paths\n": func(ctx context.Context, _ *bench, p *Path) {
+			c, _ := p.Associate(ctx, Sockets{})
+			c.LearnsWithin(ctx, bound)
+		},
+		"x/client@1 on a was not told in 1m58s that its peer is gone, wanted within 1s (it is a test); seen": func(ctx context.Context, _ *bench, p *Path) {
+			c, _ := p.Associate(ctx, Sockets{})
+			c.LearnsOf(ctx, bound, func(ctx context.Context) time.Time {
+				await(ctx, time.Now().Add(5*time.Second))
+				return time.Now()
+			})
+		},
+		"x/client@1 could not connect to x/server@1:80 again in 5.25s: ECONNREFUSED (connect: connection refused) after 0s; seen on 1 of 2 paths\n": func(ctx context.Context, b *bench, p *Path) {
+			p.Associate(ctx, Sockets{})
+			p.Meet(ctx)
+			if p.number == 0 { // whoever waits at the door stops the clock
+				b.mu.Lock()
+				clear(b.doors)
+				b.mu.Unlock()
+				p.Reassociate(ctx, Sockets{})
+			}
+		},
+		": sooner; seen": func(ctx context.Context, _ *bench, p *Path) {
+			p.Together(
+				func() { await(ctx, time.Now().Add(time.Second)); p.Fail("later") },
+				func() { p.Fail("sooner") },
+			)
+		},
+		"x/client@1 on a got no assoc-change RESTART in 20s; its peer is ESTABLISHED with 0 chunks unacknowledged and 0 sent again; seen": func(ctx context.Context, _ *bench, p *Path) {
+			c, _ := p.Associate(ctx, Sockets{})
+			c.Await(ctx, wire.EventAssoc, "RESTART")
+		},
+	} {
+		on(t, func(t *testing.T, b *bench) {
+			_, found, text := onBench(t, b, func(ctx context.Context, p *Path) { do(ctx, b, p) })
+			if len(found) == 0 || !strings.Contains(text, want) {
+				t.Errorf("the failure does not say %q:\n%s", want, text)
+			}
+		})
+	}
 }

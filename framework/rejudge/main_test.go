@@ -201,6 +201,7 @@ func TestAssociationsAreJudgedAgain(t *testing.T) {
 		"a failure without evidence": {"", failure, exitOther, `judged again it is ""`},
 		"what no socket told":        {other, told, exitSame, "POD-02: the verdict rests on what no socket has told: POD-02: x/client@1"},
 		"no longer what it told":     {strings.Replace(other, `"ppid":60`, `"ppid":61`, 1), told, exitOther, ""},
+		"other words of it":          {strings.Replace(other, "be deleted", "be reached", 1), told, exitOther, "be reached"},
 		"something else":             {good, "POD-02: its paths are as claimed, but 2 SCTP packets with a bad checksum came\n", exitSame, "the verdict rests on something else"},
 		"an interruption":            {strings.Replace(bad, `"evidence"`, `"aside":"interrupted","evidence"`, 1), "Timedout\n", exitSame, "the verdict rests on something else: Timedout"},
 		"no lines":                   {"nothing", failure, exitBadInput, ""},
