@@ -2,6 +2,8 @@ package assoc
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"sctp.test/framework/reach"
@@ -18,7 +20,7 @@ type Step struct {
 	End      int               `json:"end,omitempty"`  // whose socket it is; 0 is a listener's
 	Must     reach.Ground      `json:"must,omitempty"` // on which the path ends where the kernel does not do it
 	Asked    int               `json:"asked"`          // by the count of its course
-	Answered int               `json:"answered"`       // likewise
+	Answered int               `json:"answered"`       // likewise; 0 is not yet
 	Op       wire.SocketOp     `json:"op"`
 	Reply    *wire.SocketReply `json:"reply,omitempty"`
 	Trouble  string            `json:"trouble,omitempty"` // why there is no reply
@@ -29,6 +31,8 @@ type Step struct {
 func (s *Step) fault() *Fault {
 	what := fmt.Sprintf("%s on %s could not %s: ", s.Agent, s.Node, s.Op.Do)
 	switch {
+	case s.Answered == 0:
+		return nil
 	case s.Reply == nil:
 		return &Fault{Ground: reach.GroundBroken, Text: what + s.Trouble, At: s.Answered}
 	case s.Must != "" && failed(s.Reply):
@@ -66,9 +70,17 @@ type Course struct {
 	Family reach.Family `json:"family"`
 	Seen   []string     `json:"seen,omitempty"` // what captures show of it
 
+	mu       sync.Mutex
 	steps    []*Step
 	expected []*Expected
 	count    int
+}
+
+// over are the steps that are not under way, in the order in which they ended.
+func (c *Course) over() []*Step {
+	out := slices.DeleteFunc(slices.Clone(c.steps), func(s *Step) bool { return s.Answered == 0 })
+	slices.SortFunc(out, func(a, b *Step) int { return a.Answered - b.Answered })
+	return out
 }
 
 func (c *Course) next() int {
@@ -78,12 +90,16 @@ func (c *Course) next() int {
 
 // Ask begins a step, and Answer ends it and says what is wrong with it by itself.
 func (c *Course) Ask(s *Step) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	s.Path, s.Family, s.Asked = c.Path, c.Family, c.next()
 	c.steps = append(c.steps, s)
 }
 
 // Answer ends a step that Ask has begun.
 func (c *Course) Answer(s *Step, reply *wire.SocketReply, err error) *Fault {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	s.Reply, s.Answered = reply, c.next()
 	if err != nil {
 		s.Trouble = err.Error()
@@ -110,6 +126,8 @@ type Expectation interface {
 
 // Expect notes what is expected of an end now, and judges it.
 func (c *Course) Expect(of, peer End, what Expectation) (*Fault, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	x := &Expected{Path: c.Path, Family: c.Family, At: c.next(), Of: of, Peer: peer, What: what}
 	c.expected = append(c.expected, x)
 	return c.judge(x)
@@ -129,6 +147,8 @@ func (c *Course) judge(x *Expected) (*Fault, error) {
 
 // Fault is the first thing that is wrong on the path.
 func (c *Course) Fault() (first *Fault, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, s := range c.steps {
 		if f := s.fault(); f != nil && (first == nil || f.At < first.At) {
 			first = f

@@ -1,7 +1,6 @@
 package assoc
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -74,7 +73,9 @@ const (
 
 // tell writes what was done on the path, with times since the first step.
 func (c *Course) tell(b *strings.Builder) {
-	steps := slices.SortedFunc(slices.Values(c.steps), func(a, b *Step) int { return cmp.Compare(a.Answered, b.Answered) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	steps := c.over()
 	for _, s := range steps[max(0, len(steps)-mostSteps):] {
 		fmt.Fprintf(b, "    %6.3fs %-14s %s%s\n", s.At.Sub(steps[0].At).Seconds(), s.Agent, s.Op.Do, s.summary())
 	}

@@ -22,16 +22,16 @@ type known struct {
 func (c *Course) known(x *Expected) *known {
 	k := &known{of: x.Of, peer: x.Peer, at: x.At}
 	for _, s := range c.steps {
-		if s.Asked > x.At {
-			continue
+		if s.Asked < x.At {
+			k.asked = append(k.asked, s)
 		}
-		k.asked = append(k.asked, s)
+	}
+	for _, s := range c.over() {
 		if s.Reply != nil && s.Answered < x.At {
 			k.answered = append(k.answered, s)
 		}
 	}
 	slices.SortFunc(k.asked, func(a, b *Step) int { return a.Asked - b.Asked })
-	slices.SortFunc(k.answered, func(a, b *Step) int { return a.Answered - b.Answered })
 	return k
 }
 

@@ -58,13 +58,15 @@ func (l Line) at() int {
 func (w *Walk) Lines() []Line {
 	out := []Line{{Walk: w}}
 	for _, c := range w.Courses {
+		c.mu.Lock()
 		begin := len(out)
-		for _, s := range c.steps {
+		for _, s := range c.over() {
 			out = append(out, Line{Step: s})
 		}
 		for _, x := range c.expected {
 			out = append(out, Line{Expect: x})
 		}
+		c.mu.Unlock()
 		slices.SortFunc(out[begin:], func(a, b Line) int { return a.at() - b.at() })
 	}
 	return out

@@ -228,3 +228,15 @@ func TestLinesInOrder(t *testing.T) {
 		t.Errorf("they are %v", at)
 	}
 }
+
+// A step that is under way has not failed, and stands in no file.
+func TestAStepUnderWay(t *testing.T) {
+	c := &Course{Path: "p"}
+	c.Ask(&Step{Must: reach.GroundFail, Op: wire.SocketOp{Do: wire.DoReceive}})
+	if f, err := c.Fault(); f != nil || err != nil {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if lines := (&Walk{Courses: []*Course{c}}).Lines(); len(lines) != 1 {
+		t.Errorf("%d lines", len(lines))
+	}
+}

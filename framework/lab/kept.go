@@ -50,11 +50,20 @@ func (l *Lab) Keep(ctx ginkgo.SpecContext, table string, o Sockets) *Kept {
 	k := &Kept{lab: l}
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) error { return k.end(ctx) })
 	found, err := k.begin(ctx, table, o)
-	if len(found) > 0 {
-		err = cmp.Or(err, k.end(ctx)) // the evidence is to have them
+	if len(found) > 0 || err != nil {
+		k.conclude(ctx, found, err)
+	}
+	return k
+}
+
+// conclude ends the associations and fails the spec where one could not be opened or asked.
+func (k *Kept) conclude(ctx context.Context, found []assoc.Found, err error) {
+	ginkgo.GinkgoHelper()
+	err = cmp.Or(err, k.end(ctx))
+	if len(found) > 0 { // who watched the others has come to an end now, too
+		found, err = k.walk.Found()
 	}
 	k.lab.tellOfFaults(ctx, k.walk, found, err)
-	return k
 }
 
 // begin opens the associations.
@@ -95,8 +104,7 @@ func (k *Kept) open(ctx context.Context, p *Path, o Sockets) {
 func (k *Kept) Fates(ctx ginkgo.SpecContext, since time.Time) string {
 	ginkgo.GinkgoHelper()
 	fates, found, err := k.fates(ctx, since)
-	err = cmp.Or(err, k.end(ctx))
-	k.lab.tellOfFaults(ctx, k.walk, found, err)
+	k.conclude(ctx, found, err)
 	return tellFates(fates)
 }
 

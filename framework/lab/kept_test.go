@@ -1,10 +1,12 @@
 package lab
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"sctp.test/framework/assoc"
+	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
 )
 
@@ -62,6 +64,35 @@ func TestAnAssociationThatCarriesNothing(t *testing.T) {
 		}
 		if err := k.end(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// An association that nobody could watch ends its path, in its file, too.
+func TestAnAssociationThatNobodyWatches(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l := b.lab(t, "x/server@1:80", "x/client@*")
+		k := &Kept{lab: l}
+		if found, err := k.begin(t.Context(), bothNodes, Sockets{}); err != nil || len(found) > 0 {
+			t.Fatal(found, err)
+		}
+		l.member("x/client@2").agent.Close()
+		b.mu.Lock()
+		for a := range b.sockets {
+			if a.identity.Pod == l.member("x/client@2").pod {
+				delete(b.sockets, a) // nobody can tell it to close them
+			}
+		}
+		b.mu.Unlock()
+		<-time.After(time.Second)
+		_, found, err := k.fates(t.Context(), time.Now())
+		if err != nil || len(found) != 1 || found[0].Ground != reach.GroundBroken || !strings.HasPrefix(found[0].Fault.Text, "x/client@2 on b could not receive: ") {
+			t.Fatalf("found is %+v, %v", found, err)
+		}
+		_ = k.end(t.Context()) // one agent is not there to be told
+		_, text := k.walk.Text(found)
+		if _, again, _, err := assoc.Verdict(saved(t, l)); err != nil || again != text {
+			t.Errorf("judged again (%v) it is\n%s\nand was\n%s", err, again, text)
 		}
 	})
 }

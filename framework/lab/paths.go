@@ -28,10 +28,10 @@ type Path struct {
 	target   target
 	backends []*member // the pods that it may lead to
 	others   *crowd
+	course   *assoc.Course // what was done on it
 
-	mu     sync.Mutex
-	course *assoc.Course // what was done on it
-	made   int           // ends
+	mu   sync.Mutex
+	made int // ends
 }
 
 // fault ends a path. What it says stands in the course, too.
@@ -265,9 +265,7 @@ func (p *Path) end(ground reach.Ground, format string, args ...any) {
 
 // expect ends the path unless what was expected of an end is so.
 func (p *Path) expect(of, peer assoc.End, what assoc.Expectation) {
-	p.mu.Lock()
 	f, err := p.course.Expect(of, peer, what)
-	p.mu.Unlock()
 	if err != nil {
 		f = &assoc.Fault{Ground: reach.GroundBroken, Text: err.Error()}
 	}
@@ -281,19 +279,14 @@ func (p *Path) expect(of, peer assoc.End, what assoc.Expectation) {
 func (p *Path) ask(ctx context.Context, m *member, s assoc.Step) *wire.SocketReply {
 	op := s.Op
 	s.At, s.Agent, s.Node = time.Now().Round(0), m.word, m.node // by the clock that files have
-	p.mu.Lock()
 	p.course.Ask(&s)
-	p.mu.Unlock()
 	ctx, cancel := context.WithTimeoutCause(ctx, op.Patience.Duration()+askLimit, fmt.Errorf("the agent was given %v", op.Patience.Duration()+askLimit))
 	defer cancel()
 	reply, err := m.agent.Ask(ctx, wire.Request{Socket: &op})
 	if err == nil && reply.Socket == nil {
 		err = fmt.Errorf("agent %s answered something else", m.word)
 	}
-	p.mu.Lock()
-	f := p.course.Answer(&s, reply.Socket, err)
-	p.mu.Unlock()
-	if f != nil {
+	if f := p.course.Answer(&s, reply.Socket, err); f != nil {
 		panic(fault{f})
 	}
 	return reply.Socket
