@@ -52,13 +52,13 @@ func (w *Walk) Text(found []Found) (reach.Ground, string) {
 		seen += s + "; "
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s%s (%s): %s%s%d of %d paths\n", w.ID, seen, first.Path, first.Family, first.Fault.Text, Complaint, len(found), len(w.Courses))
+	fmt.Fprintf(&b, "%s: %s%s (%s): %s%s%d of %d paths\n", w.ID, seen, first.Path, first.Family, first.Text, Complaint, len(found), len(w.Courses))
 	for i, f := range found {
 		if i == mostFaults {
 			fmt.Fprintf(&b, "\n  and %d more paths, see associations.jsonl\n", len(found)-i)
 			break
 		}
-		fmt.Fprintf(&b, "\n  %s (%s): %s\n", f.Path, f.Family, f.Fault.Text)
+		fmt.Fprintf(&b, "\n  %s (%s): %s\n", f.Path, f.Family, f.Text)
 		f.tell(&b)
 	}
 	fmt.Fprintf(&b, "  evidence: %s      again: make e2e FOCUS=%s\n", w.Evidence, w.ID)

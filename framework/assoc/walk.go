@@ -2,6 +2,7 @@ package assoc
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -91,7 +92,7 @@ func Replay(r io.Reader) ([]*Walk, error) {
 		var c *Course
 		err := dec.Decode(&l)
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return out, nil
 		case err != nil:
 		case l.Walk != nil:
@@ -105,7 +106,7 @@ func Replay(r io.Reader) ([]*Walk, error) {
 				c.expected = append(c.expected, l.Expect)
 			}
 		default:
-			err = fmt.Errorf("neither a walk nor a step nor an expectation")
+			err = errors.New("neither a walk nor a step nor an expectation")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)

@@ -86,7 +86,7 @@ func TestAnAssociationThatNobodyWatches(t *testing.T) {
 		b.mu.Unlock()
 		<-time.After(time.Second)
 		_, found, err := k.fates(t.Context(), time.Now())
-		if err != nil || len(found) != 1 || found[0].Ground != reach.GroundBroken || !strings.HasPrefix(found[0].Fault.Text, "x/client@2 on b could not receive: ") {
+		if err != nil || len(found) != 1 || found[0].Ground != reach.GroundBroken || !strings.HasPrefix(found[0].Text, "x/client@2 on b could not receive: ") {
 			t.Fatalf("found is %+v, %v", found, err)
 		}
 		_ = k.end(t.Context()) // one agent is not there to be told

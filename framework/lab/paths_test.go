@@ -177,7 +177,7 @@ func TestMeet(t *testing.T) {
 			p.Meet(ctx)
 			met = append(met, p.pair.client)
 		})
-		if len(found) != 1 || found[0].Fault.Text != "1 is enough" || !found[0].Elsewhere || !slices.Equal(met, []string{"x/client@2"}) {
+		if len(found) != 1 || found[0].Text != "1 is enough" || !found[0].Elsewhere || !slices.Equal(met, []string{"x/client@2"}) {
 			t.Errorf("faults %+v, met %v", found, met)
 		}
 	})
