@@ -28,6 +28,10 @@ type Symptom struct {
 	Policies   []string     `json:"policies,omitempty"` // that the spec has applied
 	Lifted     []string     `json:"lifted,omitempty"`   // that it has deleted again, where the path was denied while they stood
 
+	Found     Class  `json:"found,omitempty"`     // what the spec itself has found, before the table is asked
+	Said      string `json:"said,omitempty"`      // what it says of that
+	Meanwhile *Ends  `json:"meanwhile,omitempty"` // what moved at both ends while it found that
+
 	Again  Trial  `json:"again"`            // the same path, with nobody else asking
 	Direct *Trial `json:"direct,omitempty"` // SCTP straight to the pod, for an address that is not a pod's
 	TCP    *Trial `json:"tcp,omitempty"`    // the same address kind, port and pods over TCP
@@ -54,6 +58,12 @@ const (
 	HostPort     Kind = "hostPort"    // of a pod, on its node
 )
 
+// Ends is what moved at both ends of a path. What could not be read is nil.
+type Ends struct {
+	Client wire.Counters `json:"client"`
+	Server wire.Counters `json:"server"` // summed over the pods behind the address
+}
+
 // Trial is one probe with what moved at both ends while it ran.
 type Trial struct {
 	Evidence reach.Evidence `json:"evidence"`
@@ -61,42 +71,86 @@ type Trial struct {
 	Server   wire.Counters  `json:"server"` // summed over the pods behind the address; nil where it could not be read
 }
 
+// made says whether the trial was made at all: of what specs find, not all is asked again.
+func (t Trial) made() bool { return t.Evidence.Probe.Proto != "" }
+
 // answered says whether the trial got its nonce and all messages back.
 func (t Trial) answered() bool { return reach.Judge(t.Evidence).Outcome == reach.Answered }
 
 // notAsked is the class of paths that could not be asked again.
 const notAsked Class = "not-asked"
 
-// Explain names the causes of wrong paths, that of the most paths first. What no row of
-// the table fits is called Unexplained, with the facts.
+// Explain names the causes of what is wrong: first what the spec has found itself, in its
+// order, then what the table says of paths that were asked again, that of the most paths
+// first. What no row of the table fits is called unexplained, with the facts.
 func Explain(symptoms []Symptom) []reach.Cause {
-	byClass := map[Class][]Symptom{}
-	var order []Class
+	var kinds []kind
 	for _, s := range symptoms {
-		c := classify(s).class
-		if _, known := byClass[c]; !known {
-			order = append(order, c)
+		for _, r := range rows(s) {
+			i := slices.IndexFunc(kinds, func(k kind) bool { return k.row.class == r.class && k.row.rank() == r.rank() })
+			if i < 0 {
+				i, kinds = len(kinds), append(kinds, kind{row: r})
+			}
+			kinds[i].alike = append(kinds[i].alike, s)
 		}
-		byClass[c] = append(byClass[c], s)
 	}
-	slices.SortStableFunc(order, func(a, b Class) int {
-		switch {
-		case a == notAsked: // it tells of the asking again, not of what was wrong
-			return 1
-		case b == notAsked:
-			return -1
+	slices.SortStableFunc(kinds, func(a, b kind) int {
+		if a.row.rank() != byTable || b.row.rank() != byTable {
+			return cmp.Compare(a.row.rank(), b.row.rank())
 		}
-		return cmp.Compare(len(byClass[b]), len(byClass[a]))
+		return cmp.Compare(len(b.alike), len(a.alike))
 	})
 	var out []reach.Cause
-	for _, c := range order {
-		alike := byClass[c]
-		row := classify(alike[0])
-		cause := reach.Cause{Class: string(c), Sentence: row.says(alike), Look: row.look(alike)}
-		for _, s := range alike {
-			cause.Facts = append(cause.Facts, s.Facts())
+	for _, k := range kinds {
+		out = append(out, k.cause())
+	}
+	return out
+}
+
+// kind is a row and the symptoms that it is said of.
+type kind struct {
+	row   row
+	alike []Symptom
+}
+
+// cause is what is said of them. The facts of what a spec has found stand there, and are not
+// said again.
+func (k kind) cause() reach.Cause {
+	c := reach.Cause{Class: string(k.row.class), Sentence: k.row.says(k.alike), Look: k.row.look(k.alike)}
+	for _, s := range k.alike {
+		if s.Found == "" || k.row.rank() == bySpec {
+			c.Facts = append(c.Facts, s.Facts())
 		}
-		out = append(out, cause)
+	}
+	return c
+}
+
+// The order of causes by who names them.
+const (
+	bySpec = iota
+	byTable
+	byNobody // it tells of the asking again, not of what was wrong
+)
+
+func (r row) rank() int {
+	switch {
+	case r.class == notAsked:
+		return byNobody
+	case r.when == nil && r.class != unexplained.class:
+		return bySpec
+	}
+	return byTable
+}
+
+// rows are those of a symptom: what the spec has found, and what the table says of a path
+// that is not answered when it is asked again.
+func rows(s Symptom) []row {
+	if s.Found == "" {
+		return []row{classify(s)}
+	}
+	out := []row{found(s.Found)}
+	if s.Again.made() && !s.Again.answered() {
+		out = append(out, classify(s))
 	}
 	return out
 }

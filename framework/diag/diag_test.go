@@ -276,17 +276,34 @@ func TestEverySentenceLeadsSomewhere(t *testing.T) {
 	}
 }
 
-// All that can be said, as it is said: testdata/causes.txt is for people to read, too.
+// All that can be said, as it is said: the files are for people to read, too.
 func TestGoldenSentences(t *testing.T) {
-	var b strings.Builder
+	var table, spoken strings.Builder
 	for _, c := range cases {
-		for _, cause := range Explain([]Symptom{c.symptom}) {
-			fmt.Fprintf(&b, "%s\n  %s: %s\n    %s\n    look at: %s\n", c.name, cause.Class, cause.Sentence, cause.Facts[0], cause.Look)
-		}
+		tell(&table, c.name, c.symptom)
 	}
-	const file = "testdata/causes.txt"
+	for _, c := range spokenCases {
+		tell(&spoken, c.name, c.symptom)
+	}
+	golden(t, "testdata/causes.txt", table.String())
+	golden(t, "testdata/spoken.txt", spoken.String())
+}
+
+func tell(b *strings.Builder, name string, s Symptom) {
+	fmt.Fprintln(b, name)
+	for _, cause := range Explain([]Symptom{s}) {
+		fmt.Fprintf(b, "  %s: %s\n", cause.Class, cause.Sentence)
+		for _, f := range cause.Facts {
+			fmt.Fprintf(b, "    %s\n", f)
+		}
+		fmt.Fprintf(b, "    look at: %s\n", cause.Look)
+	}
+}
+
+func golden(t *testing.T, file, text string) {
+	t.Helper()
 	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -294,7 +311,7 @@ func TestGoldenSentences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, lines := strings.Split(b.String(), "\n"), strings.Split(string(want), "\n")
+	got, lines := strings.Split(text, "\n"), strings.Split(string(want), "\n")
 	for i := range max(len(got), len(lines)) {
 		if i >= len(got) || i >= len(lines) || got[i] != lines[i] {
 			t.Fatalf("from line %d of %s on something else is said: %q; UPDATE=yes go test writes it", i+1, file, got[min(i, len(got)-1)])

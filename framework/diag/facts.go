@@ -128,14 +128,14 @@ func Scarce(f reach.Finding) bool {
 
 // Facts is what the symptom rests on, in one line with its counters.
 func (s Symptom) Facts() string {
-	parts := []string{fmt.Sprintf("%s on %s -> %s %s (%s) asked again alone: %s", s.Client, s.ClientNode, s.Server, s.Address, s.Family, short(s.Again))}
-	sctp := s.Again.Evidence.Probe.Proto == wire.SCTP // whose counters say nothing of the others
-	if sctp {
-		parts = append(parts, "client sent "+packets(s.Again.Client))
+	var parts []string
+	if s.Said != "" {
+		parts = append(parts, s.Said)
 	}
-	if sctp && s.Again.Server != nil {
-		parts = append(parts, "server received "+heard(s.Again.Server))
+	if s.Meanwhile != nil {
+		parts = append(parts, "counted in both pods meanwhile: "+s.Meanwhile.counted())
 	}
+	parts = append(parts, s.again()...)
 	for _, t := range []struct {
 		what  string
 		trial *Trial
@@ -150,7 +150,50 @@ func (s Symptom) Facts() string {
 	if s.Trail != "" {
 		parts = append(parts, s.Trail)
 	}
-	return strings.Join(append(parts, s.Trouble...), "; ")
+	parts = append(parts, s.Trouble...)
+	return s.path() + strings.Join(parts, "; ")
+}
+
+// path is who asked whom, for the beginning of a line; "" where what is wrong is no path.
+func (s Symptom) path() string {
+	if s.Client == "" {
+		return ""
+	}
+	text := fmt.Sprintf("%s on %s -> %s", s.Client, s.ClientNode, s.Server)
+	if s.Address != "" {
+		text += " " + s.Address
+	}
+	if s.Family != "" {
+		text += fmt.Sprintf(" (%s)", s.Family)
+	}
+	if s.Found != "" {
+		text += ":"
+	}
+	return text + " "
+}
+
+// again is what asking again has shown at both ends, if it was done. SCTP's counters say
+// nothing of other protocols.
+func (s Symptom) again() []string {
+	switch {
+	case !s.Again.made() && s.Found != "":
+		return nil
+	case s.Again.Evidence.Probe.Proto != wire.SCTP:
+		return []string{"asked again alone: " + short(s.Again)}
+	}
+	return []string{"asked again alone: " + short(s.Again), Ends{s.Again.Client, s.Again.Server}.counted()}
+}
+
+// counted is how many packets went and came at both ends.
+func (e Ends) counted() string {
+	text := "nobody knows what the client counted"
+	if e.Client != nil {
+		text = "client sent " + packets(e.Client)
+	}
+	if e.Server != nil {
+		text += "; server received " + heard(e.Server)
+	}
+	return text
 }
 
 // short is what became of a trial, in a few words.

@@ -1,15 +1,116 @@
 package diag
 
-// Classes of what specs find without asking a path again: a share, a count, an object. They
-// stand beside those of the table in the closed list that reports and fault tests compare.
+import "slices"
+
+// Classes of what specs find by themselves, without the table: a share, a count, an object,
+// a name, an association. They stand beside those of the table in the closed list that
+// reports and fault tests compare.
 const (
-	ServiceUneven      = "service-uneven"       // a pod of a Service gets no associations
-	ServiceNotSticky   = "service-not-sticky"   // a client is sent to several pods where it is to stay at one
-	APIChangesProtocol = "api-changes-protocol" // an object does not say SCTP although it did when it was written
-	AssociationsFail   = "associations-fail"    // some of many
+	ServiceUneven      Class = "service-uneven"       // a pod of a Service gets no associations, or those of others
+	ServiceNotSticky   Class = "service-not-sticky"   // a client is sent to several pods where it is to stay at one
+	APIChangesProtocol Class = "api-changes-protocol" // an object does not say SCTP although it did when it was written
+	NamesWrong         Class = "names-wrong"          // cluster DNS does not say where pods are
+	AssociationsFail   Class = "associations-fail"    // some of many
+	EndNotTold         Class = "end-not-told"         // that its peer is gone, or too late
+	AssociationWrong   Class = "association-wrong"    // in some other way
+	BadChecksum        Class = "bad-checksum"         // the table has it, too
 )
 
-// Spoken lists them.
-func Spoken() []string {
-	return []string{ServiceUneven, ServiceNotSticky, APIChangesProtocol, AssociationsFail}
+// spoken is what is said of symptoms whose class the spec itself has found, and where to look
+// next. It has a row for each class above, and for each of assoc.Classes.
+var spoken = []row{
+	{
+		class: ServiceUneven,
+		says:  each(nodes, "the service proxy of node %s does not share out associations as the Service asks for", "the service proxies of nodes %s do not share out associations as the Service asks for"),
+		look: func(ss []Symptom) string {
+			return serviceProxy(ss) + "; the Service's EndpointSlices: which pods they list as ready, and for which zones or nodes"
+		},
+	},
+	{
+		class: ServiceNotSticky,
+		says:  each(nodes, "the service proxy of node %s does not keep to the Service's session affinity", "the service proxies of nodes %s do not keep to the Service's session affinity"),
+		look: func(ss []Symptom) string {
+			return serviceProxy(ss) + ": whether they have affinity for SCTP as they have it for TCP, and for how many seconds"
+		},
+	},
+	{
+		class: APIChangesProtocol,
+		says:  fixed("the API server returns another protocol than it was given"),
+		look:  fixed("webhooks and policies that change objects (`kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies`), and the controllers that write EndpointSlices"),
+	},
+	{
+		class: NamesWrong,
+		says:  each(clientNodes, "cluster DNS does not tell pods on node %s where the pods are", "cluster DNS does not tell pods on nodes %s where the pods are"),
+		look:  fixed("the log and the configuration of the cluster's DNS server (CoreDNS), and the Service's EndpointSlices: whether they list a named SCTP port"),
+	},
+	{
+		class: AssociationsFail,
+		says:  each(ends, "some of many associations fail (%s)", "some of many associations fail (%s)"),
+		look:  fixed("packet loss and load of both nodes, and their kernels' logs (`nf_conntrack: table full`); probes.jsonl has every attempt"),
+	},
+	{
+		class: EndNotTold,
+		says:  each(ends, "an end of an association is not told in time that its peer is gone (%s)", "ends of associations are not told in time that their peers are gone (%s)"),
+		look:  chunkFilters,
+	},
+	{
+		class: AssociationWrong,
+		says:  each(ends, "an association does not do what it must (%s)", "associations do not do what they must (%s)"),
+		look:  fixed("associations.jsonl: what both ends were told to do, and what their kernels said; then packet filters and connection tracking of both nodes"),
+	},
+	{
+		class: BadChecksum,
+		says:  each(serverNodes, "SCTP packets with a bad checksum come to node %s", "SCTP packets with a bad checksum come to nodes %s"),
+		look:  fixed("checksum offload (`ethtool -k`) of the nodes that they come from, /sys/module/sctp/parameters/no_checksums there, and whatever rewrites packets between the nodes"),
+	},
+	{
+		class: "connect-failed",
+		says:  each(ends, "an association does not come up where ordinary probes were answered before (%s)", "associations do not come up where ordinary probes were answered before (%s)"),
+		look:  fixed("connection tracking (`conntrack -L -p sctp`) of both nodes, and associations.jsonl: in what the attempt differs from a probe, its ports, addresses, streams and timers"),
+	},
+	{
+		class: "chunk-lost",
+		says:  each(ends, "chunks other than DATA are lost (%s)", "chunks other than DATA are lost (%s)"),
+		look:  chunkFilters,
+	},
+	{
+		class: "data-lost",
+		says:  each(ends, "associations come up and their DATA or SACK chunks are lost (%s)", "associations come up and their DATA or SACK chunks are lost (%s)"),
+		look:  chunkFilters,
+	},
+	{
+		class: "size-black-hole",
+		says:  each(ends, "packets above a size are lost without a word (%s)", "packets above a size are lost without a word (%s)"),
+		look:  mtus,
+	},
+	{
+		class: "message-damaged",
+		says:  each(ends, "messages change on the way (%s)", "messages change on the way (%s)"),
+		look:  rewriters,
+	},
+	{
+		class: "streams-changed",
+		says:  each(ends, "the ends of an association do not have the streams that they agreed on (%s)", "the ends of associations do not have the streams that they agreed on (%s)"),
+		look:  fixed("whatever rewrites INIT and INIT-ACK chunks on the way: firewalls and NAT that know SCTP"),
+	},
 }
+
+// Spoken lists the classes of what specs find by themselves.
+func Spoken() []string {
+	var out []string
+	for _, r := range spoken {
+		out = append(out, string(r.class))
+	}
+	return out
+}
+
+// found is the row of a class that a spec has found.
+func found(c Class) row {
+	i := slices.IndexFunc(spoken, func(r row) bool { return r.class == c })
+	if i < 0 {
+		return unexplained
+	}
+	return spoken[i]
+}
+
+func serverNodes(s Symptom) string { return s.ServerNode }

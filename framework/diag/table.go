@@ -104,7 +104,7 @@ var table = []row{
 		"message-damaged",
 		[]condition{yes(wantsAnswer), yes(answers), yes(flawed)},
 		each(ends, "messages change on the way (%s)", "messages change on the way (%s)"),
-		fixed("checksum offload of the nodes' interfaces, and whatever rewrites packets between them"),
+		rewriters,
 	},
 	{
 		"intermittent",
@@ -152,13 +152,13 @@ var table = []row{
 		"size-black-hole",
 		[]condition{yes(smallPass)},
 		sizes,
-		fixed("MTU of the pods, of the nodes and of the network between them, and whether ICMP \"packet too big\" comes through"),
+		mtus,
 	},
 	{
 		"data-lost",
 		[]condition{yes(connectedOnce)},
 		each(ends, "associations come up and their DATA or SACK chunks are lost (%s)", "associations come up and their DATA or SACK chunks are lost (%s)"),
-		fixed("packet filters that look into chunks, and connection tracking (`conntrack -L -p sctp`) of both nodes"),
+		chunkFilters,
 	},
 	{
 		"host-port-not-mapped",
@@ -293,6 +293,13 @@ func each(what func(Symptom) string, one, several string) func([]Symptom) string
 		return fmt.Sprintf(several, strings.Join(all, ", "))
 	}
 }
+
+// Where to look is the same for some classes, whoever names them.
+var (
+	chunkFilters = fixed("packet filters that look into chunks, and connection tracking (`conntrack -L -p sctp`) of both nodes")
+	mtus         = fixed("MTU of the pods, of the nodes and of the network between them, and whether ICMP \"packet too big\" comes through")
+	rewriters    = fixed("checksum offload of the nodes' interfaces, and whatever rewrites packets between them")
+)
 
 func clientNodes(s Symptom) string { return s.ClientNode }
 func nodes(s Symptom) string       { return s.Node }

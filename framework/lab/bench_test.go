@@ -152,7 +152,7 @@ func (b *bench) answer(a *agent, r wire.Request) (reply wire.Reply, wait time.Du
 			}
 		}
 	case r.State != nil:
-		reply.State = &wire.StateReply{}
+		reply.State = &wire.StateReply{Counters: wire.Counters{}}
 	case r.Batch != nil:
 		b.batches++
 		b.batchAts = append(b.batchAts, time.Now())

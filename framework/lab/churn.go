@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -9,7 +10,6 @@ import (
 
 	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
-	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
 )
 
@@ -33,21 +33,32 @@ func (l *Lab) Churn(ctx ginkgo.SpecContext, table string, each, atOnce int) {
 	for range each { // paths take turns
 		questions = append(questions, l.questions(asking{matrices: matrices, messages: greetingOnly, holding: true})...)
 	}
+	before, _ := l.run.fleet.counters(ctx)
 	start := time.Now()
 	l.askSome(ctx, questions, atOnce)
 	took := time.Since(start)
+	after, _ := l.run.fleet.counters(ctx)
 	l.readRecords(ctx, questions)
 	l.aside(questions, start)
 	ginkgo.GinkgoLogr.Info("churn", "associations", len(questions), "took", took)
-	if wrong, ground := l.wrongAnswers(questions); len(wrong) > 0 && ctx.Err() == nil {
-		l.enter(spec.ClassEntry, diag.AssociationsFail)
-		l.conclude(ctx, ground, fmt.Sprintf("%s: %d of %d associations did not work, %d at a time, in %v: %s\n%s",
-			l.id, len(wrong), len(questions), atOnce, took.Round(time.Millisecond), strings.Join(wrong[:min(len(wrong), mostWrong)], "\n  "), l.whereabouts()))
+	wrong, ground := wrongAnswers(questions)
+	if len(wrong) == 0 || ctx.Err() != nil {
+		return
 	}
+	var text []string
+	for _, q := range wrong[:min(len(wrong), mostWrong)] {
+		text = append(text, l.sentence(q))
+	}
+	var causes []reach.Cause
+	if ground == reach.GroundFail {
+		causes = l.causes(l.someOfMany(ctx, wrong, readings{before, after}))
+	}
+	l.conclude(ctx, ground, fmt.Sprintf("%s: %d of %d associations did not work, %d at a time, in %v: %s\n%s%s",
+		l.id, len(wrong), len(questions), atOnce, took.Round(time.Millisecond), strings.Join(text, "\n  "), reach.Told(causes), l.whereabouts()))
 }
 
-// wrongAnswers are sentences on the probes that were not answered.
-func (l *Lab) wrongAnswers(questions []*question) (wrong []string, ground reach.Ground) {
+// wrongAnswers are the probes that were not answered.
+func wrongAnswers(questions []*question) (wrong []*question, ground reach.Ground) {
 	ground = reach.GroundBroken
 	for _, q := range questions {
 		f := reach.Judge(q.evidence)
@@ -57,9 +68,32 @@ func (l *Lab) wrongAnswers(questions []*question) (wrong []string, ground reach.
 		if f.Outcome != reach.Broken {
 			ground = reach.GroundFail
 		}
-		wrong = append(wrong, fmt.Sprintf("%s (%s): %s %s", l.path(q), q.family, f.Reason, strings.Join(f.Flaws, "; ")))
+		wrong = append(wrong, q)
 	}
 	return wrong, ground
+}
+
+// sentence tells what became of a probe.
+func (l *Lab) sentence(q *question) string {
+	f := reach.Judge(q.evidence)
+	return strings.TrimSpace(fmt.Sprintf("%s (%s): %s %s", l.path(q), q.family, f.Reason, strings.Join(f.Flaws, "; ")))
+}
+
+// someOfMany asks again some of the paths on which associations of a churn did not work.
+func (l *Lab) someOfMany(ctx context.Context, wrong []*question, r readings) []diag.Symptom {
+	failed := map[pair]int{}
+	var again []asked
+	for _, q := range wrong {
+		if failed[q.pair]++; failed[q.pair] == 1 && len(again) < diagnosePaths {
+			again = append(again, asked{pair: q.pair, want: q.want})
+		}
+	}
+	out := l.askAgain(ctx, again, greetingOnly)
+	for i, p := range again {
+		out[i].Meanwhile = r.moved(l.member(p.client), l.behind(l.targets[p.server]))
+		out[i].Said = fmt.Sprintf("%d associations did not work", failed[p.pair])
+	}
+	return found(diag.AssociationsFail, out)
 }
 
 // oneAtATime is the longest that an association of a churn may take by itself: its share of

@@ -25,9 +25,6 @@ func (l *Lab) fail(ctx context.Context, series *reach.Series, messages []wire.Me
 // told is the failure for a series that is wrong, after looking for the cause.
 func (l *Lab) told(ctx context.Context, series *reach.Series, messages []wire.Message) string {
 	l.explain(ctx, series, messages)
-	if causes := series.Report.Causes; len(causes) > 0 {
-		l.enter(spec.ClassEntry, causes[0].Class)
-	}
 	ground, text := series.Conclusion()
 	return l.record(ctx, ground, text)
 }

@@ -9,6 +9,7 @@ import (
 
 	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
+	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
 )
 
@@ -25,18 +26,28 @@ var ladder = []int{1, 500, 1000, 1100, 1200, 1300, 1350, 1400, 1450, 1500, 3000,
 
 // explain names the causes of what is wrong in a series, and keeps what they rest on.
 func (l *Lab) explain(ctx context.Context, s *reach.Series, messages []wire.Message) {
-	l.symptoms = l.diagnose(ctx, s.Report.Wrong(), messages)
-	s.Report.Causes = diag.Explain(l.symptoms)
+	s.Report.Causes = l.causes(l.askAgain(ctx, l.representatives(s.Report.Wrong()), messages))
 }
 
-// diagnose asks some of the wrong paths again, one after another and with nobody else
-// asking, beside their TCP and UDP twins and straight at the pod.
-func (l *Lab) diagnose(ctx context.Context, wrong []reach.Place, messages []wire.Message) []diag.Symptom {
+// causes names those of symptoms, of which the first stands in the report, and keeps what
+// they rest on.
+func (l *Lab) causes(symptoms []diag.Symptom) []reach.Cause {
+	l.symptoms = symptoms
+	causes := diag.Explain(symptoms)
+	if len(causes) > 0 {
+		l.enter(spec.ClassEntry, causes[0].Class)
+	}
+	return causes
+}
+
+// askAgain asks wrong paths again, one after another and with nobody else asking, beside
+// their TCP and UDP twins and straight at the pod.
+func (l *Lab) askAgain(ctx context.Context, wrong []asked, messages []wire.Message) []diag.Symptom {
 	ctx, cancel := context.WithTimeout(ctx, diagnoseLimit)
 	defer cancel()
 	var out []diag.Symptom
 	twins := map[string]twinSet{}
-	for _, p := range l.representatives(wrong) {
+	for _, p := range wrong {
 		t := l.targets[p.server]
 		if _, made := twins[p.server]; !made {
 			twins[p.server] = l.twinsOf(ctx, p.server, t)
@@ -63,7 +74,7 @@ func (l *Lab) representatives(wrong []reach.Place) []asked {
 			continue
 		}
 		seen[k] = true
-		if out = append(out, asked{pair{w.Family, w.Row.Word, w.Column.Word}, w.Want}); len(out) == diagnosePaths {
+		if out = append(out, asked{pair: pair{w.Family, w.Row.Word, w.Column.Word}, want: w.Want}); len(out) == diagnosePaths {
 			break
 		}
 	}
@@ -74,19 +85,17 @@ func (l *Lab) representatives(wrong []reach.Place) []asked {
 type asked struct {
 	pair
 	want reach.Word
+	pod  *member // behind the server, that is meant; nil is any of them
 }
 
 // symptom asks one path again and everything beside it.
 func (l *Lab) symptom(ctx context.Context, p asked, t target, twins twinSet, messages []wire.Message) diag.Symptom {
-	m := l.member(p.client)
-	s := diag.Symptom{
-		Family: p.family, Client: p.client, ClientNode: m.node, Server: p.server, Kind: t.kind, Node: t.translatedOn(m),
-		Address: t.addrs[p.family].String(), Want: p.want, Policies: policies(l.applied), Trouble: twins.trouble,
-	}
-	if l.controls[p.pair] && len(s.Policies) == 0 {
-		s.Lifted = policies(l.lifted)
-	}
+	s := l.place(p, l.member(p.client), t)
+	s.Trouble = twins.trouble
 	behind := l.behind(t)
+	if p.pod != nil {
+		behind = []*member{p.pod}
+	}
 	if len(behind) > 0 {
 		s.ServerNode = behind[0].node
 	}
@@ -104,6 +113,18 @@ func (l *Lab) symptom(ctx context.Context, p asked, t target, twins twinSet, mes
 	l.besides(ctx, p, beside)
 	if f := reach.Judge(s.Again.Evidence); !f.Connecting && len(messages) > 0 && f.Outcome != reach.Answered {
 		s.Passed, s.Lost = l.climb(ctx, p, t)
+	}
+	return s
+}
+
+// place is a symptom that tells of a path, and nothing of what was seen there.
+func (l *Lab) place(p asked, client *member, t target) diag.Symptom {
+	s := diag.Symptom{
+		Family: p.family, Client: p.client, ClientNode: client.node, Server: p.server, Kind: t.kind, Node: t.translatedOn(client),
+		Address: t.addrs[p.family].String(), Want: p.want, Policies: policies(l.applied),
+	}
+	if l.controls[p.pair] && len(s.Policies) == 0 {
+		s.Lifted = policies(l.lifted)
 	}
 	return s
 }

@@ -43,7 +43,7 @@ func (l *Lab) During(ctx ginkgo.SpecContext, table string, do func(context.Conte
 		}()
 		meanwhile()
 	}()
-	l.tellOfFaults(ctx, w, found, err)
+	l.tellOfFaults(ctx, w, paths, found, err)
 }
 
 // Goes says whether what During does beside the paths still goes on.

@@ -13,8 +13,10 @@ import (
 	"github.com/onsi/ginkgo/v2/types"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	clienttesting "k8s.io/client-go/testing"
 
+	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
 )
@@ -129,12 +131,13 @@ func TestExpectationsFail(t *testing.T) {
 // a run and from its files. In this one all come to the first of two pods.
 func TestSharesAreJudged(t *testing.T) {
 	for name, tt := range map[string]struct {
-		do   func(*Lab, running, string)
-		want string // "" is no failure
+		do     func(*Lab, running, string)
+		want   string // "" is no failure
+		direct string // where a path is asked straight at a pod: at the one that got nothing
 	}{
-		"spread": {func(l *Lab, ctx running, s string) { l.ExpectSpread(ctx, s) }, "svc/backends:80 shares out its associations wrongly: ipv4: x/server@2 got none of the associations"},
-		"sticky": {func(l *Lab, ctx running, s string) { l.ExpectSticky(ctx, s) }, ""},
-		"near":   {func(l *Lab, ctx running, s string) { l.ExpectNear(ctx, s) }, "svc/backends:80 shares out its associations wrongly: ipv4: x/client@2 was sent elsewhere although it has x/server@2 near it"},
+		"spread": {func(l *Lab, ctx running, s string) { l.ExpectSpread(ctx, s) }, "svc/backends:80 shares out its associations wrongly: ipv4: x/server@2 on b got none of the associations of x/client@2 10.0.0.5 on b (x/server@1 on a 24); its TCP twin does no better, which is not SCTP's fault\n  cause: the service proxy of node b does not share out", "10.0.0.4:80"},
+		"sticky": {func(l *Lab, ctx running, s string) { l.ExpectSticky(ctx, s) }, "", ""},
+		"near":   {func(l *Lab, ctx running, s string) { l.ExpectNear(ctx, s) }, "svc/backends:80 shares out its associations wrongly: ipv4: x/client@2 10.0.0.5 on b was sent elsewhere although it has x/server@2 near it (x/server@1 on a 16); its TCP twin does no better", "10.0.0.1:80"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			on(t, func(t *testing.T, b *bench) {
@@ -143,6 +146,7 @@ func TestSharesAreJudged(t *testing.T) {
 				b.client.PrependReactor("create", "services", func(a clienttesting.Action) (bool, runtime.Object, error) {
 					s := a.(clienttesting.CreateAction).GetObject().(*corev1.Service)
 					s.Spec.ClusterIPs = []string{"10.96.0.1"}
+					s.Spec.Ports[0].TargetPort = intstr.FromInt32(80)
 					return true, s, nil
 				})
 				if err := l.apply(t.Context(), "x", "service/backends.yaml"); err != nil {
@@ -166,10 +170,19 @@ func TestSharesAreJudged(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				for _, s := range series {
+					s.Report.Causes = diag.Explain(l.symptoms)
+				}
 				_, text := reach.Verdict(series)
 				said, _ := os.ReadFile(filepath.Join(l.folder(), "verdict.txt")) // there is none of a pass
-				if text != string(said) || !strings.Contains(text, tt.want) {
-					t.Errorf("judged again it is\n%s\nand the run said\n%s\nwant %s", text, said, tt.want)
+				if !strings.Contains(text, tt.want) || tt.want != "" && !strings.Contains(text, "; straight to the pod: answered in 2ms; TCP: answered in 2ms; UDP: answered in 2ms\n    look at: ") {
+					t.Errorf("told is\n%s\nwant %s", text, tt.want)
+				}
+				if tt.want != "" && l.symptoms[0].Direct.Evidence.Probe.Target.String() != tt.direct {
+					t.Errorf("asked straight at %s", l.symptoms[0].Direct.Evidence.Probe.Target)
+				}
+				if text != string(said) {
+					t.Errorf("judged again it is\n%s\nand the run said\n%s", text, said)
 				}
 			})
 		})

@@ -63,7 +63,7 @@ func (k *Kept) conclude(ctx context.Context, found []assoc.Found, err error) {
 	if len(found) > 0 { // who watched the others has come to an end now, too
 		found, err = k.walk.Found()
 	}
-	k.lab.tellOfFaults(ctx, k.walk, found, err)
+	k.lab.tellOfFaults(ctx, k.walk, k.paths, found, err)
 }
 
 // begin opens the associations.

@@ -13,8 +13,8 @@ import (
 	"github.com/onsi/ginkgo/v2"
 
 	"sctp.test/framework/assoc"
+	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
-	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
 )
 
@@ -28,7 +28,9 @@ type Path struct {
 	target   target
 	backends []*member // the pods that it may lead to
 	others   *crowd
-	course   *assoc.Course // what was done on it
+	course   *assoc.Course             // what was done on it
+	before   map[*member]wire.Counters // of all agents, when the sockets of the spec began
+	moved    *diag.Ends                // since then, where a path of the walk has ended
 
 	mu   sync.Mutex
 	made int // ends
@@ -51,7 +53,7 @@ func (l *Lab) OnEach(ctx ginkgo.SpecContext, table string, do func(context.Conte
 	if len(found) > 0 && ctx.Err() == nil {
 		l.witness(ctx, assoc.Worst(found), paths, do)
 	}
-	l.tellOfFaults(ctx, w, found, err)
+	l.tellOfFaults(ctx, w, paths, found, err)
 }
 
 // openPaths finds every path of a table open by ordinary probes.
@@ -74,17 +76,14 @@ func (l *Lab) openPaths(ctx ginkgo.SpecContext, table string) []*Path {
 }
 
 // tellOfFaults fails the spec for what went wrong on paths, or for an error of ours.
-func (l *Lab) tellOfFaults(ctx context.Context, w *assoc.Walk, found []assoc.Found, err error) {
+func (l *Lab) tellOfFaults(ctx context.Context, w *assoc.Walk, paths []*Path, found []assoc.Found, err error) {
 	ginkgo.GinkgoHelper()
 	switch {
 	case ctx.Err() != nil: // Ginkgo tells of interrupts itself
 		w.Aside = "interrupted"
 	case len(found) > 0:
-		if class := assoc.Worst(found).Class; class != "" {
-			l.enter(spec.ClassEntry, class)
-		}
 		ground, text := w.Text(found)
-		l.conclude(ctx, ground, text)
+		l.conclude(ctx, ground, text+reach.Told(l.causes(l.symptomsOf(ctx, paths, found))))
 	case err != nil:
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
 	}
@@ -135,6 +134,7 @@ func walk(ctx context.Context, w *assoc.Walk, paths []*Path, all *crowd, do func
 	if ended.Load() == 0 {
 		return nil, nil
 	}
+	count(ctx, paths)
 	found, err := w.Found()
 	if err == nil && len(found) < int(ended.Load()) {
 		err = fmt.Errorf("%d paths ended, and their courses show what is wrong on %d", ended.Load(), len(found))
@@ -207,7 +207,7 @@ func (l *Lab) echoing(paths []*Path) bool {
 	})
 }
 
-// takeOver closes the echo servers at the ends of paths.
+// takeOver closes the echo servers at the ends of paths, and notes what agents have counted.
 func (l *Lab) takeOver(ctx context.Context, paths []*Path) error {
 	for _, p := range paths {
 		for _, m := range p.backends {
@@ -218,6 +218,10 @@ func (l *Lab) takeOver(ctx context.Context, paths []*Path) error {
 				l.open[m] = slices.DeleteFunc(l.open[m], func(o wire.Endpoint) bool { return o == e })
 			}
 		}
+	}
+	before, _ := l.run.fleet.counters(ctx) // what cannot be asked now is told of where it is missed
+	for _, p := range paths {
+		p.before = before
 	}
 	return nil
 }

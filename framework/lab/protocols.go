@@ -3,6 +3,8 @@ package lab
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +16,6 @@ import (
 
 	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
-	"sctp.test/framework/spec"
 )
 
 // ExpectProtocols claims that the API returns SCTP for every port that says so: in the pods
@@ -34,9 +35,13 @@ func (l *Lab) ExpectProtocols(ctx ginkgo.SpecContext, namespace, service, policy
 	switch {
 	case err != nil:
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: the objects could not be read back: %v", l.id, err))
-	case lost != "":
-		l.enter(spec.ClassEntry, diag.APIChangesProtocol)
-		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: the API does not keep protocol SCTP: %s", l.id, lost))
+	case len(lost) > 0:
+		var symptoms []diag.Symptom
+		for _, what := range lost {
+			symptoms = append(symptoms, diag.Symptom{Said: what})
+		}
+		causes := l.causes(found(diag.APIChangesProtocol, symptoms))
+		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: the API does not keep protocol SCTP: %s\n%s%s", l.id, lost[0], reach.Told(causes), l.whereabouts()))
 	}
 }
 
@@ -50,43 +55,44 @@ func (l *Lab) nameOf(namespace, file string) string {
 	return ""
 }
 
-// protocols says where a port has another protocol than SCTP, "" if none has. It is an error
+// protocols says where ports have another protocol than SCTP. It is an error
 // that an object cannot be read, or that a Service has no EndpointSlice with a port yet.
-func (l *Lab) protocols(ctx context.Context, namespace, service, policy string) (string, error) {
+func (l *Lab) protocols(ctx context.Context, namespace, service, policy string) ([]string, error) {
 	real, err := l.run.namespace(ctx, namespace)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	found := map[string]corev1.Protocol{}
 	if err := l.podProtocols(ctx, found); err != nil {
-		return "", err
+		return nil, err
 	}
 	c := l.run.Cluster.Client
 	s, err := c.CoreV1().Services(real).Get(ctx, service, metav1.GetOptions{})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	for _, p := range s.Spec.Ports {
 		found["Service "+s.Name+" port "+p.Name] = p.Protocol
 	}
 	p, err := c.NetworkingV1().NetworkPolicies(real).Get(ctx, policy, metav1.GetOptions{})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	policyProtocols(p, found)
-	slices, err := c.DiscoveryV1().EndpointSlices(real).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service})
+	listed, err := c.DiscoveryV1().EndpointSlices(real).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if err := sliceProtocols(slices.Items, found); err != nil {
-		return "", fmt.Errorf("slices of Service %s: %w", service, err)
+	if err := sliceProtocols(listed.Items, found); err != nil {
+		return nil, fmt.Errorf("slices of Service %s: %w", service, err)
 	}
-	for where, protocol := range found {
-		if protocol != corev1.ProtocolSCTP {
-			return fmt.Sprintf("%s has %q", where, protocol), nil
+	var lost []string
+	for _, where := range slices.Sorted(maps.Keys(found)) {
+		if found[where] != corev1.ProtocolSCTP {
+			lost = append(lost, fmt.Sprintf("%s has %q", where, found[where]))
 		}
 	}
-	return "", nil
+	return lost, nil
 }
 
 func (l *Lab) podProtocols(ctx context.Context, found map[string]corev1.Protocol) error {
@@ -115,9 +121,9 @@ func policyProtocols(p *networkingv1.NetworkPolicy, found map[string]corev1.Prot
 	}
 }
 
-func sliceProtocols(slices []discoveryv1.EndpointSlice, found map[string]corev1.Protocol) error {
+func sliceProtocols(list []discoveryv1.EndpointSlice, found map[string]corev1.Protocol) error {
 	ports := 0
-	for _, s := range slices {
+	for _, s := range list {
 		for _, p := range s.Ports {
 			if p.Protocol != nil {
 				found["EndpointSlice "+s.Name] = *p.Protocol
@@ -126,7 +132,7 @@ func sliceProtocols(slices []discoveryv1.EndpointSlice, found map[string]corev1.
 		}
 	}
 	if ports == 0 {
-		return fmt.Errorf("none of its %d EndpointSlices has a port", len(slices))
+		return fmt.Errorf("none of its %d EndpointSlices has a port", len(list))
 	}
 	return nil
 }

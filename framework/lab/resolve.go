@@ -14,6 +14,7 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 
+	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
 )
@@ -23,6 +24,15 @@ const resolvePatience = wire.Millis(12_000)
 
 // kindOf is the kind of records with addresses of a family.
 var kindOf = map[reach.Family]wire.RecordKind{reach.IPv4: wire.RecordA, reach.IPv6: wire.RecordAAAA}
+
+// spell is a kind of records with its family.
+var spell = map[wire.RecordKind]string{wire.RecordA: "A (ipv4)", wire.RecordAAAA: "AAAA (ipv6)", wire.RecordSRV: "SRV"}
+
+// misnamed is what a client's resolver said that is not as it must be.
+type misnamed struct {
+	client *member
+	text   string
+}
 
 // nameAnswer is a line of names.jsonl: what a pod's resolver said of a name.
 type nameAnswer struct {
@@ -44,7 +54,7 @@ func (l *Lab) ExpectRecords(ctx ginkgo.SpecContext, service, portName string) {
 	if l.run.rehearsing() {
 		return
 	}
-	var wrong []string
+	var wrong []misnamed
 	for start := time.Now(); ; {
 		wrong = l.wrongRecords(ctx, t, wire.SCTP, portName)
 		if len(wrong) == 0 || time.Since(start) > l.patience || ctx.Err() != nil {
@@ -52,11 +62,11 @@ func (l *Lab) ExpectRecords(ctx ginkgo.SpecContext, service, portName string) {
 		}
 		await(ctx, time.Now().Add(pace))
 	}
-	l.tellOfRecords(ctx, wrong, l.wrongRecords(ctx, l.twins[service], wire.TCP, portName))
+	l.tellOfRecords(ctx, service, wrong, l.wrongRecords(ctx, l.twins[service], wire.TCP, portName))
 }
 
 // tellOfRecords fails the spec for records that are wrong, after saying whether TCP's are.
-func (l *Lab) tellOfRecords(ctx context.Context, wrong, twins []string) {
+func (l *Lab) tellOfRecords(ctx context.Context, service string, wrong, twins []misnamed) {
 	ginkgo.GinkgoHelper()
 	switch {
 	case ctx.Err() != nil:
@@ -65,31 +75,43 @@ func (l *Lab) tellOfRecords(ctx context.Context, wrong, twins []string) {
 	case len(wrong) > 0:
 		excuse := "records for TCP are as claimed"
 		if len(twins) > 0 {
-			excuse = "TCP fares no better: " + reach.NotSCTP
+			excuse = fmt.Sprintf("TCP fares no better, which is %s: %s", reach.NotSCTP, twins[0])
 		}
-		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: cluster DNS does not say where the pods are: %s; %s\n  %s\n  evidence: %s      again: make e2e FOCUS=%s\n",
-			l.id, wrong[0], excuse, strings.Join(append(wrong[1:], twins...), "\n  "), filepath.Join(l.folder(), "names.jsonl"), l.id))
+		var symptoms []diag.Symptom
+		for _, w := range wrong {
+			symptoms = append(symptoms, diag.Symptom{Client: w.client.word, ClientNode: w.client.node, Server: service, Said: w.text})
+		}
+		causes := l.causes(found(diag.NamesWrong, symptoms))
+		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: cluster DNS does not say where the pods are: %s; %s\n%s  every answer: %s\n%s",
+			l.id, wrong[0], excuse, reach.Told(causes), filepath.Join(l.folder(), "names.jsonl"), l.whereabouts()))
 	}
 }
 
+// String is the answer with who got it.
+func (w misnamed) String() string {
+	return fmt.Sprintf("%s on %s: %s", w.client.word, w.client.node, w.text)
+}
+
 // wrongRecords are sentences on the records of a Service that are not as they must be.
-func (l *Lab) wrongRecords(ctx context.Context, t target, proto wire.Proto, portName string) []string {
+func (l *Lab) wrongRecords(ctx context.Context, t target, proto wire.Proto, portName string) []misnamed {
 	if t.service == nil {
 		return nil
 	}
 	var mu sync.Mutex
-	var out []string
+	var out []misnamed
 	var wg sync.WaitGroup
 	for _, c := range l.plainClients() {
 		wg.Go(func() {
 			wrong := l.wrongFrom(ctx, l.member(c.Word), t, proto, portName)
 			mu.Lock()
 			defer mu.Unlock()
-			out = append(out, wrong...)
+			for _, text := range wrong {
+				out = append(out, misnamed{l.member(c.Word), text})
+			}
 		})
 	}
 	wg.Wait()
-	slices.Sort(out)
+	slices.SortFunc(out, func(a, b misnamed) int { return strings.Compare(a.String(), b.String()) })
 	return out
 }
 
@@ -107,7 +129,7 @@ func (l *Lab) wrongFrom(ctx context.Context, m *member, t target, proto wire.Pro
 	}
 	for _, s := range r.Services {
 		if s.Port != t.port {
-			out = append(out, fmt.Sprintf("%s on %s: %s says port %d, and the pods' is %d", m.word, m.node, srv, s.Port, t.port))
+			out = append(out, fmt.Sprintf("%s says port %d, and the pods' is %d", srv, s.Port, t.port))
 		}
 	}
 	return append(out, l.wrongTargets(ctx, m, srv, r.Services, pods)...)
@@ -129,13 +151,13 @@ func (l *Lab) wrongTargets(ctx context.Context, m *member, srv string, records [
 			found[f], some = append(found[f], r.Addrs...), some || len(r.Addrs) > 0
 		}
 		if !some {
-			out = append(out, fmt.Sprintf("%s on %s: %s, of an SRV record of %s, has no address", m.word, m.node, s.Target, srv))
+			out = append(out, fmt.Sprintf("%s, of an SRV record of %s, has no address", s.Target, srv))
 		}
 	}
 	for _, f := range l.families {
 		slices.SortFunc(found[f], netip.Addr.Compare)
 		if got, want := slices.Compact(found[f]), addressesOf(pods, f); !slices.Equal(got, want) {
-			out = append(out, fmt.Sprintf("%s on %s: the targets of %s have the %s records %v, and the pods' addresses are %v", m.word, m.node, srv, kindOf[f], got, want))
+			out = append(out, fmt.Sprintf("the targets of %s have the %s records %v, and the pods' addresses are %v", srv, spell[kindOf[f]], got, want))
 		}
 	}
 	return out
@@ -148,7 +170,7 @@ func (l *Lab) wrongAddresses(ctx context.Context, m *member, name string, f reac
 		return []string{failure}
 	}
 	if want := addressesOf(pods, f); !slices.Equal(r.Addrs, want) {
-		return []string{fmt.Sprintf("%s on %s: %s has the %s records %v, and the pods' addresses are %v", m.word, m.node, name, kindOf[f], r.Addrs, want)}
+		return []string{fmt.Sprintf("%s has the %s records %v, and the pods' addresses are %v", name, spell[kindOf[f]], r.Addrs, want)}
 	}
 	return nil
 }
@@ -170,14 +192,14 @@ func (l *Lab) resolve(ctx context.Context, m *member, q wire.Resolve) (r wire.Re
 	switch {
 	case err != nil:
 		a.Error = err.Error()
-		failure = fmt.Sprintf("%s on %s could not be asked for %s: %v", m.word, m.node, q.Name, err)
+		failure = fmt.Sprintf("it could not be asked for %s: %v", q.Name, err)
 	case reply.Resolve == nil:
 		a.Error = "the agent answered something else"
-		failure = m.word + ": " + a.Error
+		failure = a.Error
 	default:
 		a.Reply, r = reply.Resolve, *reply.Resolve
 		if r.Failure != "" {
-			failure = fmt.Sprintf("%s on %s: %s has no %s record: %s", m.word, m.node, q.Name, q.Kind, r.Failure)
+			failure = fmt.Sprintf("%s has no %s record: %s", q.Name, spell[q.Kind], r.Failure)
 		}
 	}
 	l.mu.Lock()

@@ -3,8 +3,6 @@ package lab
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +10,6 @@ import (
 
 	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
-	"sctp.test/framework/spec"
 )
 
 // What is asked of a Service to see how it shares out associations: enough that a fair proxy
@@ -29,11 +26,21 @@ const (
 // clients on all nodes begin, which it may take the cluster a while to arrange.
 func (l *Lab) ExpectSpread(ctx ginkgo.SpecContext, service string) {
 	ginkgo.GinkgoHelper()
-	claimed := reach.Sharing{Service: service}
-	for _, m := range l.behind(l.known(ctx, service)) {
+	claimed := l.sharing(ctx, service)
+	for _, m := range l.behind(l.targets[service]) {
 		claimed.Spread = append(claimed.Spread, m.word)
 	}
 	l.settleShares(ctx, claimed, spreadRounds)
+}
+
+// sharing begins a claim about a Service: with the nodes of the pods behind it.
+func (l *Lab) sharing(ctx context.Context, service string) reach.Sharing {
+	ginkgo.GinkgoHelper()
+	s := reach.Sharing{Service: service, Nodes: map[string]string{}}
+	for _, m := range l.behind(l.known(ctx, service)) {
+		s.Nodes[m.word] = m.node
+	}
+	return s
 }
 
 // settleShares lets every client begin associations with a Service until nothing is wrong
@@ -43,7 +50,7 @@ func (l *Lab) settleShares(ctx ginkgo.SpecContext, claimed reach.Sharing, rounds
 	for start := time.Now(); ; {
 		series, _ := l.share(ctx, claimed.Service, &claimed, rounds)
 		if len(series.Shared) == 0 || time.Since(start) > l.patience || ctx.Err() != nil || l.run.rehearsing() {
-			l.tellOfShares(ctx, series, diag.ServiceUneven)
+			l.tellOfShares(ctx, series, diag.ServiceUneven, rounds)
 			return
 		}
 		await(ctx, time.Now().Add(pace))
@@ -53,16 +60,19 @@ func (l *Lab) settleShares(ctx ginkgo.SpecContext, claimed reach.Sharing, rounds
 // ExpectSticky claims that each client is sent to one and the same pod every time.
 func (l *Lab) ExpectSticky(ctx ginkgo.SpecContext, service string) {
 	ginkgo.GinkgoHelper()
-	series, _ := l.share(ctx, service, &reach.Sharing{Service: service, Sticky: true}, stickyRounds)
-	l.tellOfShares(ctx, series, diag.ServiceNotSticky)
+	claimed := l.sharing(ctx, service)
+	claimed.Sticky = true
+	series, _ := l.share(ctx, service, &claimed, stickyRounds)
+	l.tellOfShares(ctx, series, diag.ServiceNotSticky, stickyRounds)
 }
 
 // ExpectNear claims that each client is sent to the pods of its own node only, which it may
 // take the cluster a while to arrange.
 func (l *Lab) ExpectNear(ctx ginkgo.SpecContext, service string) {
 	ginkgo.GinkgoHelper()
-	claimed := reach.Sharing{Service: service, Near: map[string][]string{}}
-	behind := l.behind(l.known(ctx, service))
+	claimed := l.sharing(ctx, service)
+	claimed.Near = map[string][]string{}
+	behind := l.behind(l.targets[service])
 	for _, c := range l.plainClients() {
 		claimed.Near[c.Word] = nil // whoever has none near must be sent nowhere
 		for _, m := range behind {
@@ -74,13 +84,54 @@ func (l *Lab) ExpectNear(ctx ginkgo.SpecContext, service string) {
 	l.settleShares(ctx, claimed, stickyRounds)
 }
 
-// tellOfShares fails the spec where a Service shares out its associations wrongly.
-func (l *Lab) tellOfShares(ctx context.Context, s *reach.Series, class string) {
+// tellOfShares fails the spec where a Service shares out its associations wrongly, after
+// asking whether its TCP twin does better, and in which way paths are wrong.
+func (l *Lab) tellOfShares(ctx context.Context, s *reach.Series, class diag.Class, rounds int) {
 	ginkgo.GinkgoHelper()
+	if len(s.Shared) > 0 && len(s.Report.Wrong()) == 0 && ctx.Err() == nil {
+		l.askTwinsToShare(ctx, s, rounds)
+		s.Report.Causes = l.causes(l.unfair(ctx, s, class))
+	}
 	if ground, text := s.Conclusion(); ground != "" && ctx.Err() == nil {
-		l.enter(spec.ClassEntry, class)
 		l.conclude(ctx, ground, text)
 	}
+}
+
+// askTwinsToShare lets clients begin as many connections with the TCP twin of a Service as
+// they have begun associations with it, and no others beside them.
+func (l *Lab) askTwinsToShare(ctx context.Context, s *reach.Series, rounds int) {
+	start := time.Now()
+	var questions []*question
+	for range rounds {
+		questions = append(questions, l.twinQuestions(ctx, asking{matrices: s.Matrices, holding: true})...)
+	}
+	if len(questions) == 0 {
+		return
+	}
+	l.askSome(ctx, questions, fewAtOnce)
+	l.readRecords(ctx, questions)
+	s.Add(l.note(s, -1, questions, start))
+}
+
+// unfair asks again what a Service shares out wrongly: from a client of each node, straight at
+// the pod that got nothing.
+func (l *Lab) unfair(ctx context.Context, s *reach.Series, class diag.Class) []diag.Symptom {
+	var again []asked
+	for _, u := range s.Shared {
+		clients := l.plainClients()
+		if u.Client != "" {
+			clients = []reach.Name{{Word: u.Client}}
+		}
+		nodes := map[string]bool{}
+		for _, c := range clients {
+			if node := l.member(c.Word).node; nodes[node] || len(again) == diagnosePaths {
+				continue
+			}
+			nodes[l.member(c.Word).node] = true
+			again = append(again, asked{pair{u.Family, c.Word, s.Sharing.Service}, reach.Word(reach.Answered), l.member(u.Server)})
+		}
+	}
+	return found(class, l.askAgain(ctx, again, greetingOnly))
 }
 
 // ExpectRelease claims that a Service which keeps each client at one pod lets it go after a
@@ -110,14 +161,26 @@ func (l *Lab) ExpectRelease(ctx ginkgo.SpecContext, service string, silences ...
 		}
 		before = now
 	}
-	var what []string
-	for _, node := range slices.Sorted(maps.Keys(held)) {
-		what = append(what, fmt.Sprintf("clients on %s are sent to the same pod after each of the silences %v", node, silences))
+	l.tellOfHeld(ctx, service, held, silences)
+}
+
+// tellOfHeld fails the spec where a Service has let go no client of some nodes.
+func (l *Lab) tellOfHeld(ctx context.Context, service string, held map[string]bool, silences []time.Duration) {
+	ginkgo.GinkgoHelper()
+	if len(held) == 0 || ctx.Err() != nil {
+		return
 	}
-	if len(what) > 0 && ctx.Err() == nil {
-		l.enter(spec.ClassEntry, diag.ServiceNotSticky)
-		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: %s shares out its associations wrongly: %s\n%s", l.id, service, strings.Join(what, "; "), l.whereabouts()))
+	var again []asked
+	var said []string
+	for _, c := range l.plainClients() {
+		if node := l.member(c.Word).node; held[node] && len(again) < diagnosePaths {
+			held[node] = false // one of them tells of all
+			again = append(again, asked{pair: pair{l.families[0], c.Word, service}, want: reach.Word(reach.Answered)})
+			said = append(said, fmt.Sprintf("clients on %s are sent to the same pod after each of the silences %v", node, silences))
+		}
 	}
+	causes := l.causes(found(diag.ServiceNotSticky, l.askAgain(ctx, again, greetingOnly)))
+	l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: %s shares out its associations wrongly: %s\n%s%s", l.id, service, strings.Join(said, "; "), reach.Told(causes), l.whereabouts()))
 }
 
 // known is what a word stands for; one that the spec does not have fails it.

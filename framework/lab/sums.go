@@ -9,8 +9,8 @@ import (
 	"github.com/onsi/ginkgo/v2"
 
 	"sctp.test/framework/capture"
+	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
-	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
 )
 
@@ -34,8 +34,8 @@ func (l *Lab) ExpectChecksums(ctx ginkgo.SpecContext, do func()) {
 	case ctx.Err() != nil:
 		return
 	case len(wrong) > 0:
-		l.enter(spec.ClassEntry, "bad-checksum")
-		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: %s\n%s", l.id, strings.Join(wrong, "\n  "), l.whereabouts()))
+		causes := l.causes(l.badSymptoms(wrong))
+		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: %s\n%s%s", l.id, wrong[0], reach.Told(causes), l.whereabouts()))
 	case err != nil:
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: no capture: %v", l.id, err))
 	case l.run.Eyes == nil:
@@ -79,6 +79,20 @@ func (l *Lab) nodes() []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// badSymptoms are of sentences on bad checksums, each of which names its node.
+func (l *Lab) badSymptoms(wrong []string) []diag.Symptom {
+	symptoms := make([]diag.Symptom, len(wrong))
+	for i, text := range wrong {
+		symptoms[i].Said = text
+		for _, node := range l.nodes() {
+			if strings.Contains(text+" ", " node "+node+" ") {
+				symptoms[i].ServerNode = node
+			}
+		}
+	}
+	return found(diag.BadChecksum, symptoms)
 }
 
 // badSums are sentences on packets whose checksum a kernel found bad between two readings.

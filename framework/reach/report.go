@@ -161,17 +161,24 @@ func (r Report) Text() string {
 	if text := r.twinText(); text != "" {
 		fmt.Fprintf(&b, "  twin: %s\n", text)
 	}
-	for _, c := range r.Causes {
+	b.WriteString(Told(r.Causes))
+	for _, h := range hints(r) {
+		fmt.Fprintf(&b, "  hint: %s\n", h)
+	}
+	fmt.Fprintf(&b, "  evidence: %s      again: %s\n", r.Evidence, r.Again)
+	return b.String()
+}
+
+// Told are causes as a failure tells of them, each with its facts and where to look next.
+func Told(causes []Cause) string {
+	var b strings.Builder
+	for _, c := range causes {
 		fmt.Fprintf(&b, "  cause: %s\n", c.Sentence)
 		for _, f := range c.Facts {
 			fmt.Fprintf(&b, "    %s\n", f)
 		}
 		fmt.Fprintf(&b, "    look at: %s\n", c.Look)
 	}
-	for _, h := range hints(r) {
-		fmt.Fprintf(&b, "  hint: %s\n", h)
-	}
-	fmt.Fprintf(&b, "  evidence: %s      again: %s\n", r.Evidence, r.Again)
 	return b.String()
 }
 

@@ -62,7 +62,8 @@ type Asked struct {
 type Series struct {
 	Claim
 	Report Report
-	Shared []string // what is wrong with the sharing, in sentences
+	Shared []Unfair // what is wrong with the sharing
+	twin   string   // how the TCP twin shares out, in words
 	Hasty  bool     // a denial was waited for no longer than an open path took: later ones need the slower profile
 	held   int      // rounds that were right after the first one that was; -1 before
 }
@@ -81,9 +82,7 @@ func (s *Series) Holding() int { return s.held }
 // before, later ones change nothing.
 func (s *Series) Add(asked []Asked) {
 	doubts := doubtsOf(asked)
-	if s.Sharing != nil {
-		s.Shared = s.Sharing.wrong(asked)
-	}
+	s.share(asked)
 	for len(asked) > 0 && s.Report.State != Intermittent {
 		n := 1
 		for n < len(asked) && asked[n].Round == asked[0].Round {
@@ -156,8 +155,7 @@ func (s *Series) tooHasty(round []Asked) bool {
 func (s *Series) Conclusion() (Ground, string) {
 	switch {
 	case len(s.Report.Wrong()) == 0 && len(s.Shared) > 0:
-		return GroundFail, fmt.Sprintf("%s: %s shares out its associations wrongly: %s\n  evidence: %s      again: %s\n",
-			s.ID, s.Sharing.Service, strings.Join(s.Shared, "; "), s.Report.Evidence, s.Report.Again)
+		return GroundFail, s.unfair()
 	case len(s.Report.Wrong()) == 0:
 		return "", ""
 	case len(s.Foreign) > 0 && s.Report.denies():

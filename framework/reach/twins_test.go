@@ -118,19 +118,27 @@ func TestTheFirstLineExcusesOnce(t *testing.T) {
 }
 
 func TestTwinsHaveNoShare(t *testing.T) {
-	asked := []Asked{twinProbe(1, "x/client@1", "svc/backends:80", wire.TCP, nil), twinProbe(1, "x/client@2", "svc/backends:80", wire.SCTP, nil)}
-	shares := Shares(asked)[IPv4]
-	if len(shares) != 1 || shares["x/client@2"]["x/server@1"] != 1 {
-		t.Errorf("shares %v", shares)
+	tcp := func(server string) Asked {
+		a := twinProbe(1, "x/client@1", "svc/backends:80", wire.TCP, nil)
+		a.Evidence.Seen.Greeting.Server.Pod = server
+		return a
+	}
+	sctp := twinProbe(1, "x/client@1", "svc/backends:80", wire.SCTP, nil)
+	s := NewSeries(Claim{Matrices: twinned().Matrices, Sharing: &Sharing{Service: "svc/backends:80", Sticky: true}})
+	if s.Add([]Asked{sctp, tcp("server@2")}); len(s.Shared) > 0 {
+		t.Errorf("TCP's answer counts as SCTP's: %+v", s.Shared)
+	}
+	if moved := Moved([]Asked{sctp}, []Asked{sctp, tcp("server@2")}); moved != nil {
+		t.Errorf("moved are %q", moved)
 	}
 }
 
 func TestAstray(t *testing.T) {
 	asked := []Asked{twinProbe(1, "x/client@1", "svc/backends:80", wire.SCTP, nil), twinProbe(1, "x/client@2", "svc/backends:80", wire.SCTP, nil)}
-	near := map[string][]string{"x/client@1": {"x/server@1"}, "x/client@2": {"x/server@2"}}
-	want := []string{"ipv4: x/client@2 was sent elsewhere although it has x/server@2 near it (x/server@1 1)"}
-	if got := Astray(asked, near); !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
+	near := Sharing{Near: map[string][]string{"x/client@1": {"x/server@1"}, "x/client@2": {"x/server@2"}}}
+	want := "x/client@2 was sent elsewhere although it has x/server@2 near it (x/server@1 1)"
+	if got := near.wrong(asked); len(got) != 1 || !strings.HasSuffix(got[0].Text, want) {
+		t.Errorf("%+v, want %q", got, want)
 	}
 }
 

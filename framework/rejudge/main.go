@@ -88,7 +88,11 @@ func folders(root string) ([]string, error) {
 // and both in a line or, where they differ, in full.
 func rejudge(folder string) (same bool, text string, err error) {
 	id := filepath.Base(folder)
-	series, err := replay(folder)
+	causes, err := explain(folder)
+	if err != nil {
+		return false, "", fmt.Errorf("%s: %w", folder, err)
+	}
+	series, err := replay(folder, causes)
 	if err != nil {
 		return false, "", fmt.Errorf("%s: %w", folder, err)
 	}
@@ -107,6 +111,9 @@ func rejudge(folder string) (same bool, text string, err error) {
 		if err != nil {
 			return false, "", fmt.Errorf("%s: %s: %w", folder, associations, err)
 		}
+		if ground != "" {
+			now += reach.Told(causes)
+		}
 	}
 	said := string(before)
 	switch {
@@ -122,8 +129,8 @@ func rejudge(folder string) (same bool, text string, err error) {
 	return false, fmt.Sprintf("%s: judged again it is %q:\n%s\nand the run said:\n%s", id, ground, now, before), nil
 }
 
-// replay judges the probes again, and explains the symptoms of the series that is wrong.
-func replay(folder string) ([]*reach.Series, error) {
+// replay judges the probes again. Causes are those of the series that is wrong.
+func replay(folder string, causes []reach.Cause) ([]*reach.Series, error) {
 	file, err := os.Open(filepath.Join(folder, probes))
 	if err != nil {
 		return nil, err
@@ -133,9 +140,19 @@ func replay(folder string) ([]*reach.Series, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", probes, err)
 	}
+	for _, s := range series {
+		if len(s.Report.Wrong())+len(s.Shared) > 0 {
+			s.Report.Causes = causes
+		}
+	}
+	return series, nil
+}
+
+// explain names the causes of what a spec has found out about its failure.
+func explain(folder string) ([]reach.Cause, error) {
 	raw, err := os.ReadFile(filepath.Join(folder, symptoms))
 	if errors.Is(err, os.ErrNotExist) {
-		return series, nil
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
@@ -144,12 +161,7 @@ func replay(folder string) ([]*reach.Series, error) {
 	if err := json.Unmarshal(raw, &saved); err != nil {
 		return nil, fmt.Errorf("%s: %w", symptoms, err)
 	}
-	for _, s := range series {
-		if len(s.Report.Wrong()) > 0 {
-			s.Report.Causes = diag.Explain(saved)
-		}
-	}
-	return series, nil
+	return diag.Explain(saved), nil
 }
 
 // replayWalks reads what was done on paths, and what was expected there. Most specs do not
