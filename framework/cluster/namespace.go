@@ -25,6 +25,9 @@ import (
 // RunLabel is on every object that the suite creates; its value is the run's id.
 const RunLabel = "sctp.test/run"
 
+// SpecAnnotation is on what a spec creates, or puts labels on; its value is the spec's ID.
+const SpecAnnotation = "sctp.test/spec"
+
 // leaseName is the Lease in each namespace of a run that says the run is alive.
 const leaseName = "sctp-run"
 

@@ -93,6 +93,7 @@ func (c *Cluster) Wide(kind string) (api dynamic.ResourceInterface, version stri
 type WidePolicy struct {
 	Kind, Name string
 	Run        string // whose it is, "" if it is none of the suite's
+	Spec       string // of the run, that has made it
 }
 
 // String is the policy as people name it.
@@ -110,7 +111,7 @@ func (c *Cluster) WidePolicies(ctx context.Context) ([]WidePolicy, error) {
 			return nil, fmt.Errorf("%s: %w", k.Resource.GroupResource(), err)
 		}
 		for _, o := range list.Items {
-			out = append(out, WidePolicy{k.Kind, o.GetName(), o.GetLabels()[RunLabel]})
+			out = append(out, WidePolicy{k.Kind, o.GetName(), o.GetLabels()[RunLabel], o.GetAnnotations()[SpecAnnotation]})
 		}
 	}
 	return out, nil

@@ -148,6 +148,7 @@ func unknownKind(o runtime.Object) error {
 
 func (l *Lab) applyPolicy(ctx context.Context, namespace, real, file string, p *networkingv1.NetworkPolicy) error {
 	l.run.adopt(p)
+	l.sign(&p.ObjectMeta)
 	if err := l.fill(p); err != nil {
 		return err
 	}
@@ -179,6 +180,7 @@ func (l *Lab) replace(ctx context.Context, namespace, file, by string) error {
 	case *networkingv1.NetworkPolicy:
 		o.Name = name
 		l.run.adopt(o)
+		l.sign(&o.ObjectMeta)
 		_, err = l.run.Cluster.Client.NetworkingV1().NetworkPolicies(real).Update(ctx, o, metav1.UpdateOptions{})
 		return err
 	case *corev1.Service:

@@ -87,7 +87,7 @@ func (b *bench) hire(t *testing.T, s seat) {
 		listens:  map[wire.Endpoint]bool{}, records: map[string]wire.Record{},
 	}
 	b.agents = append(b.agents, a)
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: a.identity.Namespace, Name: a.identity.Pod}}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: a.identity.Namespace, Name: a.identity.Pod, Labels: map[string]string{cluster.RunLabel: "1a2b3"}}}
 	if _, err := b.client.CoreV1().Pods(pod.Namespace).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}

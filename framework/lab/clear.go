@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/onsi/ginkgo/v2"
@@ -13,18 +14,20 @@ import (
 	"sctp.test/framework/wire"
 )
 
-// strip takes labels and listeners off again.
+// strip takes labels and listeners off again: labels also where listeners stay, for what
+// selects the pod by them would lead to an agent that nobody has.
 func (l *Lab) strip(ctx context.Context, m *member) error {
-	for _, e := range l.open[m] {
-		if _, err := m.ask(ctx, wire.Request{Close: &e}); err != nil {
-			return err
-		}
-	}
 	labels := map[string]*string{}
 	for k := range l.orders[m].labels {
 		labels[k] = nil
 	}
-	return l.run.fleet.label(ctx, m, labels)
+	err := l.run.fleet.label(ctx, m, labels, "")
+	for _, e := range l.open[m] {
+		if _, closeErr := m.ask(ctx, wire.Request{Close: &e}); closeErr != nil {
+			return cmp.Or(err, closeErr)
+		}
+	}
+	return err
 }
 
 // leave ends a spec.
@@ -50,15 +53,16 @@ func (l *Lab) clear(ctx context.Context) string {
 		unproven = l.control(ctx)
 	}
 	err = cmp.Or(err, l.withdraw(ctx, func(object) bool { return true }))
-	l.endVariants(ctx)
+	l.endParted(ctx)
 	ground, broken := l.brokenInvariants(ctx)
 	err = cmp.Or(err, l.eachMember(func(m *member) error { return l.strip(ctx, m) }), l.unlabelNamespaces(ctx))
 	l.run.note(err)
-	for _, m := range l.members {
-		if err != nil {
-			l.run.fleet.dismiss(m) // it may still carry what the next spec must not find
-		}
-		m.word = ""
+	defer l.free(ctx, err)
+	if l.before != nil && ctx.Err() == nil {
+		broken = append(broken, l.leftovers(ctx)...)
+	}
+	if err != nil && len(broken) > 0 {
+		broken = append(broken, fmt.Sprintf("it could not clean up: %v", err))
 	}
 	err = cmp.Or(err, l.save())
 	besides := strings.Join(broken, "; ")
@@ -81,4 +85,21 @@ func (l *Lab) clear(ctx context.Context) string {
 		return l.record(ctx, reach.GroundBroken, fmt.Sprintf("%s: the spec %s and never said what to expect of it", l.id, cmp.Or(l.changed, "deployed agents")))
 	}
 	return ""
+}
+
+// free gives the agents of the spec back to the fleet. What could not be cleaned up may still
+// carry what the next spec must not find, and goes.
+func (l *Lab) free(ctx context.Context, unclean error) {
+	for _, m := range slices.Clone(l.members) {
+		if unclean != nil {
+			l.run.fleet.dismiss(m)
+			l.former = append(l.former, m)
+		}
+	}
+	if unclean != nil {
+		l.endParted(ctx)
+	}
+	for _, m := range l.members {
+		m.word = ""
+	}
 }

@@ -29,8 +29,10 @@ type Lab struct {
 	asking   time.Time // when the last Expect began
 
 	mu      sync.Mutex
-	members []*member // in the order of the words
-	former  []*member // that the spec has deleted
+	members []*member                 // in the order of the words
+	former  []*member                 // that the spec has deleted
+	untold  []string                  // why nobody knows what some of these have counted
+	parted  map[*member]wire.Counters // what others have counted
 	orders  map[*member]order
 	open    map[*member][]wire.Endpoint // listeners that are open
 	names   reach.Names
@@ -166,7 +168,7 @@ func (r *Run) Deploy(ctx ginkgo.SpecContext, words ...string) *Lab {
 func newLab(r *Run, id string) *Lab {
 	return &Lab{
 		run: r, id: id, families: r.Families(), patience: r.Patience, late: map[string]bool{}, unready: map[*member]bool{}, handmade: map[string][]*member{}, siblings: map[string]string{}, strange: map[string][]string{}, orders: map[*member]order{},
-		open: map[*member][]wire.Endpoint{}, targets: map[string]target{}, twins: map[string]target{}, ending: map[*member]bool{}, variants: map[*member]bool{}, effects: newEffects(),
+		open: map[*member][]wire.Endpoint{}, targets: map[string]target{}, twins: map[string]target{}, ending: map[*member]bool{}, variants: map[*member]bool{}, parted: map[*member]wire.Counters{}, effects: newEffects(),
 		enter: func(name, text string) { ginkgo.AddReportEntry(name, text, ginkgo.ReportEntryVisibilityNever) },
 		asked: map[pair]bool{}, controls: map[pair]bool{},
 		doors: map[string]*doorLock{}, listening: map[netip.AddrPort]string{},
@@ -250,7 +252,7 @@ func (l *Lab) equip(ctx context.Context, m *member) error {
 	for k, v := range o.labels {
 		labels[k] = &v
 	}
-	if err := l.run.fleet.label(ctx, m, labels); err != nil {
+	if err := l.run.fleet.label(ctx, m, labels, l.id); err != nil {
 		return err
 	}
 	for _, p := range o.ports {
@@ -317,6 +319,12 @@ func contains(labels, selector map[string]string) bool {
 	return maps.Equal(both, labels)
 }
 
-func labelPatch(labels map[string]*string) ([]byte, error) {
-	return json.Marshal(map[string]any{"metadata": map[string]any{"labels": labels}})
+// labelPatch sets labels, or takes off those without a value, and says whose they are: "" is
+// nobody's.
+func labelPatch(labels map[string]*string, spec string) ([]byte, error) {
+	whose := map[string]any{cluster.SpecAnnotation: nil}
+	if spec != "" {
+		whose[cluster.SpecAnnotation] = spec
+	}
+	return json.Marshal(map[string]any{"metadata": map[string]any{"labels": labels, "annotations": whose}})
 }

@@ -45,6 +45,10 @@ func TestSeat(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			delete(pod.Labels, cluster.RunLabel)
+			if whose := pod.Annotations[cluster.SpecAnnotation]; (whose == l.id) != (len(pod.Labels) > 0) {
+				t.Errorf("the pod with labels %v is said to be of %q", pod.Labels, whose)
+			}
 			return pod.Labels
 		}
 		if got := labels(); !maps.Equal(got, map[string]string{"pod": "server", "role": "web"}) {
@@ -128,9 +132,11 @@ func TestContains(t *testing.T) {
 
 func TestLabelPatch(t *testing.T) {
 	web := "web"
-	got, err := labelPatch(map[string]*string{"role": &web, "pod": nil})
-	if want := `{"metadata":{"labels":{"pod":null,"role":"web"}}}`; err != nil || string(got) != want {
-		t.Errorf("the patch is %s, %v; want %s", got, err, want)
+	for spec, whose := range map[string]string{"POL-05": `"POL-05"`, "": "null"} {
+		got, err := labelPatch(map[string]*string{"role": &web, "pod": nil}, spec)
+		if want := `{"metadata":{"annotations":{"sctp.test/spec":` + whose + `},"labels":{"pod":null,"role":"web"}}}`; err != nil || string(got) != want {
+			t.Errorf("the patch is %s, %v; want %s", got, err, want)
+		}
 	}
 }
 

@@ -1,15 +1,8 @@
 package lab
 
 import (
-	"errors"
 	"strings"
 	"testing"
-	"time"
-
-	discoveryv1 "k8s.io/api/discovery/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clienttesting "k8s.io/client-go/testing"
 
 	"sctp.test/framework/capture"
 	"sctp.test/framework/diag"
@@ -116,52 +109,6 @@ func TestInvariants(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestLeftovers(t *testing.T) {
-	on(t, func(t *testing.T, b *bench) {
-		l := b.lab(t, "x/server:80")
-		if got := l.leftovers(t.Context()); got != nil {
-			t.Errorf("at first there is %v", got)
-		}
-		if err := l.apply(t.Context(), "x", "policy/deny-ingress.yaml"); err != nil {
-			t.Fatal(err)
-		}
-		if got := l.leftovers(t.Context()); len(got) != 1 || got[0] != "NetworkPolicy sctp-x/deny-ingress is left" {
-			t.Errorf("left is %v", got)
-		}
-		if ground, _ := l.brokenInvariants(t.Context()); ground != reach.GroundBroken {
-			t.Errorf("what is left is ours, and the ground is %q", ground)
-		}
-		policies, endpoints := b.client.NetworkingV1().NetworkPolicies("sctp-x"), b.client.DiscoveryV1().EndpointSlices("sctp-x")
-		p, err := policies.Get(t.Context(), "deny-ingress", metav1.GetOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.DeletionTimestamp = &metav1.Time{Time: time.Now()} // it waits for somebody's finalizer
-		if _, err := policies.Update(t.Context(), p, metav1.UpdateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		mine := slice("web", reach.IPv4, 80, l.members)
-		b.mark(&mine.ObjectMeta)
-		theirs := slice("controlled", reach.IPv4, 80, l.members) // with its Service's labels
-		b.mark(&theirs.ObjectMeta)
-		theirs.Labels[discoveryv1.LabelManagedBy] = "endpointslice-controller.k8s.io"
-		for _, s := range []*discoveryv1.EndpointSlice{mine, theirs} {
-			if _, err := endpoints.Create(t.Context(), s, metav1.CreateOptions{}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if got := l.leftovers(t.Context()); len(got) != 1 || got[0] != "EndpointSlice sctp-x/web-ipv4 is left" {
-			t.Errorf("left is %v", got)
-		}
-		b.client.PrependReactor("list", "services", func(clienttesting.Action) (bool, runtime.Object, error) {
-			return true, nil, errors.New("the server is gone")
-		})
-		if got := strings.Join(l.leftovers(t.Context()), "; "); !strings.Contains(got, "nobody knows whether a Service is left in sctp-x: the server is gone") {
-			t.Errorf("without a list it says %q", got)
-		}
-	})
 }
 
 // Captures are searched for what the ends of a path look like from their nodes: an agent on

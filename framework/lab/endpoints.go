@@ -38,12 +38,12 @@ func (l *Lab) endpoints(ctx context.Context, namespace, service string, port int
 	for _, f := range l.families {
 		s := slice(service, f, port, members)
 		l.run.mark(&s.ObjectMeta)
+		l.sign(&s.ObjectMeta)
 		if _, err := api.Create(ctx, s, metav1.CreateOptions{}); err != nil {
 			return err
 		}
 		l.applied = append(l.applied, object{"", namespace, "EndpointSlice", s.Name, api.Delete})
 		twin := twinSlice(s, service)
-		l.run.mark(&twin.ObjectMeta)
 		if _, err := api.Create(ctx, twin, metav1.CreateOptions{}); err != nil {
 			return err
 		}

@@ -293,7 +293,7 @@ func TestManyTimes(t *testing.T) {
 			}
 			return b.open(a, p)
 		})
-		l.drop(short)
+		l.drop(t.Context(), short)
 		l.times = manyTimes
 		r := claim(t, l, "x/server@1:80\ny/client@1 answered\n")
 		if r.State != reach.Held || r.Rounds != 1+1+holdRounds {

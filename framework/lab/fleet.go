@@ -276,12 +276,12 @@ func (f *fleet) close() {
 	wg.Wait()
 }
 
-// label sets and removes (by a nil value) labels of the agent's pod.
-func (f *fleet) label(ctx context.Context, m *member, labels map[string]*string) error {
+// label sets and removes (by a nil value) labels of the agent's pod, for a spec.
+func (f *fleet) label(ctx context.Context, m *member, labels map[string]*string, spec string) error {
 	if m.outside() {
 		return nil // words give it none
 	}
-	patch, err := labelPatch(labels)
+	patch, err := labelPatch(labels, spec)
 	if err != nil {
 		return err
 	}

@@ -8,10 +8,7 @@ import (
 	"sync"
 	"time"
 
-	discoveryv1 "k8s.io/api/discovery/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"sctp.test/framework/cluster"
 	"sctp.test/framework/probe"
@@ -25,17 +22,17 @@ const closeLimit = 10 * time.Second
 
 // brokenInvariants are sentences on what holds after every spec, whatever it claims, and
 // does not hold after this one: no packet with a bad checksum, no association left, no agent
-// restarted, no object left. The first two are the cluster's to keep, the others ours.
+// restarted. The first two are the cluster's to keep, the last is ours.
 func (l *Lab) brokenInvariants(ctx context.Context) (reach.Ground, []string) {
 	if l.before == nil || ctx.Err() != nil {
 		return "", nil
 	}
-	out := l.leftovers(ctx)
+	out := slices.Clone(l.untold)
 	deadline := time.Now().Add(closeLimit)
 	for {
 		begun := time.Now()
 		after, errs := l.run.fleet.counters(ctx)
-		checksums, associations := l.compare(after, l.cut())
+		associations := l.unended(after, l.cut())
 		if len(associations) > 0 && ctx.Err() == nil && begun.Before(deadline) {
 			await(ctx, begun.Add(pace))
 			continue
@@ -49,6 +46,7 @@ func (l *Lab) brokenInvariants(ctx context.Context) (reach.Ground, []string) {
 				out = append(out, fmt.Sprintf("nobody knows what %s on node %s has counted: %v", m.name(), m.node, err))
 			}
 		}
+		checksums := l.badChecksums(after)
 		ground := reach.GroundBroken
 		if len(checksums)+len(associations) > 0 {
 			ground = reach.GroundFail
@@ -90,80 +88,44 @@ func (l *Lab) cut() int64 {
 	return n
 }
 
-// compare tells which counters are not as the spec found them. Some associations may be left.
-func (l *Lab) compare(after map[*member]wire.Counters, cut int64) (checksums, associations []string) {
+// badChecksums are sentences on packets with a bad checksum since the spec began: at agents
+// that are asked now, and at those that were asked before they went.
+func (l *Lab) badChecksums(after map[*member]wire.Counters) []string {
+	var out []string
+	for _, counted := range []map[*member]wire.Counters{after, l.parted} {
+		for m, now := range counted {
+			before, known := l.before[m]
+			if !known && !m.onPodNetwork() {
+				continue // hired by the spec for a later step; what its node counts is not its own
+			}
+			if n := now[wire.ChecksumErrors] - before[wire.ChecksumErrors]; n > 0 {
+				out = append(out, fmt.Sprintf("%d SCTP packets with a bad checksum came to %s on node %s", n, m.name(), m.node))
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// unended are sentences on associations that the spec did not find. Some may be left.
+func (l *Lab) unended(after map[*member]wire.Counters, cut int64) []string {
+	var out []string
 	var left int64
 	for m, now := range after {
 		before, known := l.before[m]
-		if !known && !m.onPodNetwork() {
-			continue // hired by the spec for a later step; what its node counts is not its own
-		}
-		name := m.name()
-		if n := now[wire.ChecksumErrors] - before[wire.ChecksumErrors]; n > 0 {
-			checksums = append(checksums, fmt.Sprintf("%d SCTP packets with a bad checksum came to %s on node %s", n, name, m.node))
-		}
 		if n := now[wire.CurrEstab] - before[wire.CurrEstab]; n > 0 && known && m.onPodNetwork() { // elsewhere others have associations too
 			left += n
 			what := "1 association of %s on node %s is"
 			if n > 1 {
 				what = fmt.Sprint(n) + " associations of %s on node %s are"
 			}
-			associations = append(associations, fmt.Sprintf(what+" still established %v after the last probe", name, m.node, closeLimit))
+			out = append(out, fmt.Sprintf(what+" still established %v after the last probe", m.name(), m.node, closeLimit))
 		}
 	}
 	if left <= cut {
-		associations = nil
+		return nil
 	}
-	slices.Sort(checksums)
-	slices.Sort(associations)
-	return checksums, associations
-}
-
-// leftovers are the objects of the run that still stand although the spec has taken off what
-// it applied. What waits for somebody's finalizer is as good as gone.
-func (l *Lab) leftovers(ctx context.Context) []string {
-	var out []string
-	client, mine := l.run.Cluster.Client, cluster.RunLabel+"="+l.run.ID
-	for _, k := range []struct {
-		kind, selector string
-		list           func(namespace string, o metav1.ListOptions) (runtime.Object, error)
-	}{
-		{"Service", mine, func(ns string, o metav1.ListOptions) (runtime.Object, error) {
-			return client.CoreV1().Services(ns).List(ctx, o)
-		}},
-		{"NetworkPolicy", mine, func(ns string, o metav1.ListOptions) (runtime.Object, error) {
-			return client.NetworkingV1().NetworkPolicies(ns).List(ctx, o)
-		}},
-		// Those that controllers make have the labels of their Service, too.
-		{"EndpointSlice", mine + ",!" + discoveryv1.LabelManagedBy, func(ns string, o metav1.ListOptions) (runtime.Object, error) {
-			return client.DiscoveryV1().EndpointSlices(ns).List(ctx, o)
-		}},
-	} {
-		for _, ns := range l.run.Namespaces() {
-			list, err := k.list(ns, metav1.ListOptions{LabelSelector: k.selector})
-			if err == nil {
-				err = meta.EachListItem(list, func(o runtime.Object) error {
-					named, err := meta.Accessor(o)
-					if err == nil && named.GetDeletionTimestamp() == nil {
-						out = append(out, fmt.Sprintf("%s %s/%s is left", k.kind, ns, named.GetName()))
-					}
-					return err
-				})
-			}
-			if err != nil {
-				out = append(out, fmt.Sprintf("nobody knows whether a %s is left in %s: %v", k.kind, ns, err))
-			}
-		}
-	}
-	wide, err := l.run.Cluster.WidePolicies(ctx)
-	if err != nil {
-		out = append(out, fmt.Sprintf("nobody knows whether a cluster-wide policy is left: %v", err))
-	}
-	for _, p := range wide {
-		if p.Run == l.run.ID {
-			out = append(out, fmt.Sprintf("%s is left", p))
-		}
-	}
+	slices.Sort(out)
 	return out
 }
 

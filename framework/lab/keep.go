@@ -91,7 +91,7 @@ func (r *Run) takeOver(ctx context.Context) error {
 		return nil
 	}
 	for _, ns := range r.Kept.Namespaces {
-		name, fleet := ns.Labels["ns"]
+		name, fleet := ns.Labels[nameLabel]
 		if !fleet {
 			continue // the observers'
 		}

@@ -23,7 +23,7 @@ func (e *End) Kill(ctx context.Context) (gone time.Time) {
 	l, m := e.Path.lab, e.member
 	ctx, cancel := context.WithTimeoutCause(ctx, killLimit, fmt.Errorf("%v have passed", killLimit))
 	defer cancel()
-	l.drop(m)
+	l.drop(ctx, m)
 	e.Path.backends = slices.DeleteFunc(slices.Clone(e.Path.backends), func(o *member) bool { return o == m })
 	api := l.run.Cluster.Client.CoreV1().Pods(m.real)
 	if err := api.Delete(ctx, m.pod, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
@@ -40,33 +40,17 @@ func (e *End) Kill(ctx context.Context) (gone time.Time) {
 	}
 }
 
-// dropAllOn takes all agents of the run that are on a node out of the spec and the fleet.
-func (l *Lab) dropAllOn(node string) {
-	for _, m := range l.run.fleet.on(node) {
-		l.drop(m)
-	}
-}
-
 // Reboot reboots the node that the end is on, and returns when it is back. All agents of the
 // run that were there are gone: their pods come up again with other addresses, and the fleet
 // gets new ones when they are needed.
 func (e *End) Reboot(ctx context.Context) (back time.Time) {
 	l, node := e.Path.lab, e.member.node
 	e.Path.backends = nil
-	l.dropAllOn(node)
+	l.drop(ctx, l.run.fleet.on(node)...)
 	if err := l.run.Cluster.Reboot(ctx, l.run.Access, node); err != nil {
 		e.Path.end(reach.GroundBroken, "%v", err)
 	}
 	return time.Now()
-}
-
-// drop takes an agent out of the spec and out of the fleet.
-func (l *Lab) drop(m *member) {
-	l.mu.Lock()
-	l.members = slices.DeleteFunc(l.members, func(o *member) bool { return o == m })
-	l.former = append(l.former, m)
-	l.mu.Unlock()
-	l.run.fleet.dismiss(m)
 }
 
 // LearnsWithin fails the path unless this end is told that its association is over within

@@ -36,7 +36,7 @@ func (l *Lab) label(ctx context.Context, word string, changes []string) error {
 			l.orders[m].labels[key] = *value
 		}
 	}
-	return l.run.fleet.label(ctx, m, labels)
+	return l.run.fleet.label(ctx, m, labels, l.id)
 }
 
 // LabelNamespace sets labels (key=value) on a namespace until the end of the spec, or takes
@@ -62,7 +62,7 @@ func (l *Lab) labelNamespace(ctx context.Context, namespace string, changes []st
 			l.strange[real] = append(l.strange[real], key)
 		}
 	}
-	return l.run.patchNamespace(ctx, real, labels)
+	return l.run.patchNamespace(ctx, real, labels, l.id)
 }
 
 // unlabelNamespaces takes off what the spec has put on namespaces.
@@ -72,15 +72,15 @@ func (l *Lab) unlabelNamespaces(ctx context.Context) error {
 		for _, key := range keys {
 			labels[key] = nil
 		}
-		if err := l.run.patchNamespace(ctx, real, labels); err != nil {
+		if err := l.run.patchNamespace(ctx, real, labels, ""); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Run) patchNamespace(ctx context.Context, real string, labels map[string]*string) error {
-	patch, err := labelPatch(labels)
+func (r *Run) patchNamespace(ctx context.Context, real string, labels map[string]*string, spec string) error {
+	patch, err := labelPatch(labels, spec)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (l *Lab) join(ctx context.Context, word string, variants []Variant) error {
 		return fmt.Errorf("%q names no node, as in x/late@1", word)
 	}
 	place := l.places(o, 0)[0]
-	m, err := l.run.fleet.add(ctx, l.run.seat(o, place), o.labels, variants...)
+	m, err := l.run.fleet.add(ctx, l.run.seat(o, place), o.labels, append(slices.Clone(variants), l.signed)...)
 	if err != nil {
 		return err
 	}
@@ -162,6 +162,6 @@ func (l *Lab) kill(ctx context.Context, word string) error {
 			l.targets[server] = t
 		}
 	}
-	l.drop(m)
+	l.drop(ctx, m)
 	return l.run.Cluster.Client.CoreV1().Pods(m.real).Delete(ctx, m.pod, metav1.DeleteOptions{})
 }

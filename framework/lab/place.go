@@ -23,6 +23,9 @@ const (
 	hostPorts   = "door" // pods that may have ports of their nodes, likewise
 )
 
+// nameLabel is on a namespace of a run; its value is what specs call it.
+const nameLabel = "ns"
+
 // inUDP is the namespace of pods whose network carries SCTP in UDP, too (RFC 6951): they
 // have a sysctl that is not among those which every cluster lets its pods have.
 const inUDP = "udp"

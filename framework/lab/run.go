@@ -111,7 +111,7 @@ func (r *Run) namespace(ctx context.Context, name string) (string, error) {
 	if r.rehearsing() {
 		return r.pretendNamespace(ctx, name)
 	}
-	ns, err := r.Cluster.CreateNamespace(ctx, r.ID, r.realName(name), level(name), map[string]string{"ns": name})
+	ns, err := r.Cluster.CreateNamespace(ctx, r.ID, r.realName(name), level(name), map[string]string{nameLabel: name})
 	if ns != nil {
 		r.namespaces[name] = ns.Name
 	}

@@ -70,6 +70,7 @@ func (l *Lab) fitPorts(namespace string, s *corev1.Service) {
 // createService creates a Service and makes the names under which tables know its ports.
 func (l *Lab) createService(ctx context.Context, namespace, real, file string, s *corev1.Service, called []int32) error {
 	l.run.mark(&s.ObjectMeta)
+	l.sign(&s.ObjectMeta)
 	if s.Spec.IPFamilyPolicy == nil && len(l.families) > 1 {
 		both := corev1.IPFamilyPolicyPreferDualStack
 		s.Spec.IPFamilyPolicy = &both

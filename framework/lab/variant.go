@@ -195,13 +195,3 @@ func (l *Lab) endpointsOf(ctx context.Context, m *member) (listed, ending int, e
 func isEnding(c discoveryv1.EndpointConditions) bool {
 	return c.Terminating != nil && *c.Terminating && c.Serving != nil && *c.Serving
 }
-
-// endVariants ends pods that are unlike other agents, so that no spec gets them for one, at
-// once.
-func (l *Lab) endVariants(ctx context.Context) {
-	now := int64(0)
-	for m := range l.variants {
-		l.drop(m)
-		_ = l.run.Cluster.Client.CoreV1().Pods(m.real).Delete(ctx, m.pod, metav1.DeleteOptions{GracePeriodSeconds: &now}) // it goes with its namespace else
-	}
-}

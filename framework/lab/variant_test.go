@@ -116,7 +116,7 @@ func TestTerminate(t *testing.T) {
 			t.Errorf("without another one behind are %v", got)
 		}
 		l.variants[l.member("x/first@1")] = true
-		l.endVariants(t.Context())
+		l.endParted(t.Context())
 		if l.member("x/first@1") != nil {
 			t.Error("it is still in the spec")
 		}

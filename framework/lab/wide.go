@@ -62,6 +62,7 @@ func (l *Lab) createWide(ctx context.Context, api dynamic.ResourceInterface, fil
 	if err := l.run.adoptWide(o); err != nil {
 		return err
 	}
+	o.SetAnnotations(map[string]string{cluster.SpecAnnotation: l.id})
 	_, err := api.Create(ctx, o, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
 	if apierrors.IsAlreadyExists(err) && o.GetKind() == baselineKind {
 		return errTaken

@@ -70,7 +70,7 @@ func TestAPolicyOfEverybodyIsRefused(t *testing.T) {
 
 func TestWidePoliciesComeAndGo(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
-		l := b.lab(t, "x/server:80")
+		l := stripped(t, b, "x/server:80")
 		const file = "policy/admin-tier.yaml"
 		if err := l.applyWide(t.Context(), []string{file}); err == nil || err.Error() != "the cluster serves no policy of its kind" {
 			t.Errorf("where nothing is served: %v", err)
@@ -81,6 +81,9 @@ func TestWidePoliciesComeAndGo(t *testing.T) {
 		}
 		if left := l.leftovers(t.Context()); len(left) != 1 || left[0] != "ClusterNetworkPolicy sctp-1a2b3-0-admin-tier is left" {
 			t.Errorf("left are %q", left)
+		}
+		if left := newLab(b.Run, "POL-98").leftovers(t.Context()); len(left) != 1 || !strings.HasSuffix(left[0], "-admin-tier is left by POL-99") {
+			t.Errorf("to a later spec left are %q", left)
 		}
 		if said := policies(l.applied); len(said) != 1 || said[0] != "manifests/policy/admin-tier.yaml in the whole cluster" {
 			t.Errorf("policies are %q", said)
