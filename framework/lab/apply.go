@@ -135,11 +135,19 @@ func (l *Lab) apply(ctx context.Context, namespace, file string) error {
 	}
 	switch o := o.(type) {
 	case *corev1.Service:
-		return l.applyService(ctx, namespace, real, file, o)
+		return in("Service", o.Name, l.applyService(ctx, namespace, real, file, o))
 	case *networkingv1.NetworkPolicy:
 		return l.applyPolicy(ctx, namespace, real, file, o)
 	}
 	return unknownKind(o)
+}
+
+// in says which document of a file an error is about.
+func in(kind, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %s: %w", kind, name, err)
 }
 
 func unknownKind(o runtime.Object) error {
@@ -150,11 +158,11 @@ func (l *Lab) applyPolicy(ctx context.Context, namespace, real, file string, p *
 	l.run.adopt(p)
 	l.sign(&p.ObjectMeta)
 	if err := l.fill(p); err != nil {
-		return err
+		return in("NetworkPolicy", p.Name, err)
 	}
 	api := l.run.Cluster.Client.NetworkingV1().NetworkPolicies(real)
 	if _, err := api.Create(ctx, p, metav1.CreateOptions{}); err != nil {
-		return err
+		return in("NetworkPolicy", p.Name, err)
 	}
 	l.applied = append(l.applied, object{file, namespace, "NetworkPolicy", p.Name, api.Delete})
 	return nil
@@ -182,9 +190,9 @@ func (l *Lab) replace(ctx context.Context, namespace, file, by string) error {
 		l.run.adopt(o)
 		l.sign(&o.ObjectMeta)
 		_, err = l.run.Cluster.Client.NetworkingV1().NetworkPolicies(real).Update(ctx, o, metav1.UpdateOptions{})
-		return err
+		return in("NetworkPolicy", name, err)
 	case *corev1.Service:
-		return l.replacePorts(ctx, namespace, real, name, o)
+		return in("Service", name, l.replacePorts(ctx, namespace, real, name, o))
 	}
 	return unknownKind(object)
 }

@@ -112,8 +112,9 @@ func TestApplyRefuses(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
 		l := b.lab(t, "x/server:80")
 		for file, want := range map[string]string{
-			"agent/agent.yaml": "a spec cannot apply a *v1.Pod",
-			"policy/none.yaml": "manifest: open policy/none.yaml: file does not exist",
+			"agent/agent.yaml":               "a spec cannot apply a *v1.Pod",
+			"policy/allow-from-address.yaml": "NetworkPolicy allow-from-address: nobody is named for the address 192.0.2.10/32",
+			"policy/none.yaml":               "manifest: open policy/none.yaml: file does not exist",
 		} {
 			if err := l.apply(t.Context(), "x", file); err == nil || err.Error() != want {
 				t.Errorf("%s: error is %v, want %s", file, err, want)
@@ -183,7 +184,7 @@ func TestFamiliesThatAServiceLacks(t *testing.T) {
 		if _, err := l.matrices("ipv4:\n" + row); err != nil {
 			t.Errorf("in the family it has: %v", err)
 		}
-		if _, err := l.matrices(row); err == nil || err.Error() != "ipv6: svc/web:80 has no address there" {
+		if _, err := l.matrices(row); err == nil || err.Error() != "table line 2: ipv6: svc/web:80 has no address there" {
 			t.Errorf("in both: %v", err)
 		}
 	})

@@ -39,15 +39,18 @@ func (l *Lab) matrices(table string) ([]reach.Matrix, error) {
 // a path that is open in the same rounds shows that SCTP was not down while they held.
 func (l *Lab) besideDenials(matrices []reach.Matrix) error {
 	for _, f := range l.families {
-		denies, answers := false, false
+		denial, answers := "", false
 		for _, m := range matrices {
-			if m.Family == f {
-				denies = denies || m.Denies()
-				answers = answers || slices.ContainsFunc(m.Want, func(row []reach.Word) bool { return slices.Contains(row, reach.Word(reach.Answered)) })
+			if m.Family != f {
+				continue
 			}
+			if i, j, denies := m.Denial(); denies && denial == "" {
+				denial = fmt.Sprintf("%s%s: the table denies", m.Line(i, j), f)
+			}
+			answers = answers || slices.ContainsFunc(m.Want, func(row []reach.Word) bool { return slices.Contains(row, reach.Word(reach.Answered)) })
 		}
-		if denies && !answers {
-			return fmt.Errorf("%s: the table denies and claims no answer: no denial without a path that is open beside it", f)
+		if denial != "" && !answers {
+			return errors.New(denial + " and claims no answer: no denial without a path that is open beside it")
 		}
 	}
 	return nil
@@ -59,10 +62,10 @@ func (l *Lab) mayClaim(m reach.Matrix) error {
 		for j, w := range row {
 			p := pair{m.Family, m.Rows[i].Word, m.Columns[j].Word}
 			if w != reach.NotAsked && !l.targets[p.server].addrs[p.family].IsValid() {
-				return fmt.Errorf("%s: %s has no address there", p.family, p.server)
+				return fmt.Errorf("%s%s: %s has no address there", m.Line(i, j), p.family, p.server)
 			}
 			if w.Denies() && !l.controlled(m, i, j) {
-				return fmt.Errorf("%s: %s to %s is to be denied, but the spec never saw it answered: no denial without a control", p.family, p.client, p.server)
+				return fmt.Errorf("%s%s: %s to %s is to be denied, but the spec never saw it answered: no denial without a control", m.Line(i, j), p.family, p.client, p.server)
 			}
 		}
 	}

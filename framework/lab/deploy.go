@@ -179,22 +179,12 @@ func (l *Lab) seat(ctx context.Context, words []string) error {
 	for i, w := range words {
 		o, err := parseOrder(w)
 		if err != nil {
-			return err
+			return fmt.Errorf("word %d: %w", i+1, err)
 		}
 		for _, place := range l.places(o, i) {
-			s := l.run.seat(o, place)
-			if l.member(o.word(place)) != nil {
-				return fmt.Errorf("%s is asked for twice", o.word(place))
+			if err := l.seatAt(ctx, o, place); err != nil {
+				return fmt.Errorf("word %d, %q: %w", i+1, w, err)
 			}
-			m, err := l.run.fleet.take(ctx, s, o.word(place))
-			if err != nil {
-				return err
-			}
-			mine := o
-			mine.labels = maps.Clone(o.labels) // a spec may change those of one agent
-			l.members, l.orders[m] = append(l.members, m), mine
-			l.confineTo(m)
-			l.enlist(m, o, place)
 		}
 	}
 	err := l.eachMember(func(m *member) error { return l.equip(ctx, m) })
@@ -203,6 +193,22 @@ func (l *Lab) seat(ctx context.Context, words []string) error {
 	}
 	l.before, _ = l.run.fleet.counters(ctx) // an agent that cannot be asked now cannot be blamed on the spec
 	return err
+}
+
+// seatAt seats an agent of an order on a node.
+func (l *Lab) seatAt(ctx context.Context, o order, place int) error {
+	if l.member(o.word(place)) != nil {
+		return fmt.Errorf("%s is asked for twice", o.word(place))
+	}
+	m, err := l.run.fleet.take(ctx, l.run.seat(o, place), o.word(place))
+	if err != nil {
+		return err
+	}
+	o.labels = maps.Clone(o.labels) // a spec may change those of one agent
+	l.members, l.orders[m] = append(l.members, m), o
+	l.confineTo(m)
+	l.enlist(m, o, place)
+	return nil
 }
 
 // places are the numbers of the nodes that an order asks for. Without an @ the i-th word

@@ -66,9 +66,9 @@ func TestSeat(t *testing.T) {
 func TestSeatRefuses(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
 		for want, words := range map[string][]string{
-			`"server" is not of the form namespace/name@node:port,port`: {"server"},
-			"x/client is asked for twice":                               {"x/client", "x/client"},
-			"x/client@1 is asked for twice":                             {"x/client@1", "x/client@*"},
+			`word 1: "server" is not of the form namespace/name@node:port,port`: {"server"},
+			`word 2, "x/client": x/client is asked for twice`:                   {"x/client", "x/client"},
+			`word 2, "x/client@*": x/client@1 is asked for twice`:               {"x/client@1", "x/client@*"},
 		} {
 			l := newLab(b.Run, "POL-99")
 			if err := l.seat(t.Context(), words); err == nil || err.Error() != want {

@@ -40,12 +40,12 @@ func (l *Lab) endpoints(ctx context.Context, namespace, service string, port int
 		l.run.mark(&s.ObjectMeta)
 		l.sign(&s.ObjectMeta)
 		if _, err := api.Create(ctx, s, metav1.CreateOptions{}); err != nil {
-			return err
+			return in("EndpointSlice", s.Name, err)
 		}
 		l.applied = append(l.applied, object{"", namespace, "EndpointSlice", s.Name, api.Delete})
 		twin := twinSlice(s, service)
 		if _, err := api.Create(ctx, twin, metav1.CreateOptions{}); err != nil {
-			return err
+			return in("EndpointSlice", twin.Name, err)
 		}
 		l.applied = append(l.applied, object{"", namespace, "EndpointSlice", twin.Name, api.Delete})
 	}

@@ -342,8 +342,8 @@ func TestMatrices(t *testing.T) {
 	}{
 		{"all", AllAnswered, ""},
 		{"open", openTable, ""},
-		{"a denial of what was never seen open", halfDenied, "ipv4: x/client to x/server:81 is to be denied, but the spec never saw it answered: no denial without a control"},
-		{"each word of denial", strings.Replace(halfDenied, "denied", "refused", 1), "ipv4: x/client to x/server:81 is to be denied, but the spec never saw it answered: no denial without a control"},
+		{"a denial of what was never seen open", halfDenied, "table line 2: ipv4: x/client to x/server:81 is to be denied, but the spec never saw it answered: no denial without a control"},
+		{"each word of denial", strings.Replace(halfDenied, "denied", "refused", 1), "table line 2: ipv4: x/client to x/server:81 is to be denied, but the spec never saw it answered: no denial without a control"},
 		{"an unknown server", strings.ReplaceAll(openTable, "81", "82"), `table line 1: "x/server:82" is no server of this spec; the nearest is "x/server:80"`},
 		{"an unknown word", strings.Replace(openTable, "answered", "answred", 1), `table line 2: "answred" is no word for a cell; the nearest is "answered"`},
 		{"nothing", "", "the table is empty"},

@@ -46,7 +46,7 @@ func (l *Lab) applyPerNode(ctx context.Context, namespace, file string) error {
 		s.Spec.Selector = maps.Clone(service.Spec.Selector)
 		s.Spec.Selector[placeLabel] = fmt.Sprint(place + 1)
 		if err := l.applyService(ctx, namespace, real, file, s); err != nil {
-			return err
+			return in("Service", s.Name, err)
 		}
 	}
 	return nil

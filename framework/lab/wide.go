@@ -60,7 +60,7 @@ func (l *Lab) applyWide(ctx context.Context, files []string) error {
 
 func (l *Lab) createWide(ctx context.Context, api dynamic.ResourceInterface, file string, o *unstructured.Unstructured) error {
 	if err := l.run.adoptWide(o); err != nil {
-		return err
+		return err // it names the policy
 	}
 	o.SetAnnotations(map[string]string{cluster.SpecAnnotation: l.id})
 	_, err := api.Create(ctx, o, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
@@ -68,7 +68,7 @@ func (l *Lab) createWide(ctx context.Context, api dynamic.ResourceInterface, fil
 		return errTaken
 	}
 	if err != nil {
-		return err
+		return in(o.GetKind(), o.GetName(), err)
 	}
 	l.applied = append(l.applied, object{file, Everywhere, o.GetKind(), o.GetName(), func(ctx context.Context, name string, o metav1.DeleteOptions) error {
 		return api.Delete(ctx, name, o)

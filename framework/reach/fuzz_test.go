@@ -39,7 +39,7 @@ func FuzzJudge(f *testing.F) {
 		}
 		_ = CheckInits([]Evidence{e}, nil)
 		_ = report(Result{
-			Matrix: Matrix{IPv4, allNamed("x/client"), allNamed("x/server:80"), [][]Word{{Denied}}},
+			Matrix: Matrix{Family: IPv4, Rows: allNamed("x/client"), Columns: allNamed("x/server:80"), Want: [][]Word{{Denied}}},
 			Found:  [][]Cell{{{Finding: found}}},
 		}).Text()
 	})

@@ -24,6 +24,16 @@ type Matrix struct {
 	Rows    []Name   `json:"rows"`
 	Columns []Name   `json:"columns"`
 	Want    [][]Word `json:"want"` // by row and column; NotAsked where the table says nothing
+	Lines   [][]int  `json:"-"`    // of the table that claims this, likewise; nil where nobody wrote one
+}
+
+// Line begins a complaint about a cell with the line of the table that it stands in, if it
+// stands in one.
+func (m Matrix) Line(row, column int) string {
+	if m.Lines == nil {
+		return ""
+	}
+	return fmt.Sprintf("table line %d: ", m.Lines[row][column])
 }
 
 // Asked counts the cells of m that are to be probed.
@@ -39,9 +49,14 @@ func (m Matrix) Asked() int {
 	return n
 }
 
-// Denies says whether any cell of m expects a denial.
-func (m Matrix) Denies() bool {
-	return slices.ContainsFunc(m.Want, func(row []Word) bool { return slices.ContainsFunc(row, Word.Denies) })
+// Denial is the first cell in which m claims a denial, if there is one.
+func (m Matrix) Denial() (row, column int, found bool) {
+	for i := range m.Want {
+		if j := slices.IndexFunc(m.Want[i], Word.Denies); j >= 0 {
+			return i, j, true
+		}
+	}
+	return 0, 0, false
 }
 
 // Everything is the word that, in place of a table, asks for every client to every
@@ -86,9 +101,15 @@ func (t Table) Resolve(names Names, families []Family) ([]Matrix, error) {
 // cell is one place of a matrix before its columns are in order.
 type cell struct{ row, column Name }
 
+// entry is what a line of a table says about a cell.
+type entry struct {
+	word Word
+	line int
+}
+
 func (b Block) resolve(names Names) (Matrix, error) {
 	var m Matrix
-	want := map[cell]Word{}
+	want := map[cell]entry{}
 	for _, r := range b.Rows {
 		from := matching(r.From, 0, names.Clients)
 		if len(from) == 0 {
@@ -111,7 +132,7 @@ func (b Block) resolve(names Names) (Matrix, error) {
 }
 
 // claim writes down what a row says about one of its clients.
-func (b Block) claim(want map[cell]Word, client Name, r Row, servers []Name) error {
+func (b Block) claim(want map[cell]entry, client Name, r Row, servers []Name) error {
 	for i, w := range r.Words {
 		to := matching(b.Columns[i], client.Node, servers)
 		if len(to) == 0 && !known(b.Columns[i], servers) {
@@ -120,11 +141,11 @@ func (b Block) claim(want map[cell]Word, client Name, r Row, servers []Name) err
 		for _, server := range to {
 			at := cell{client, server}
 			old, twice := want[at]
-			if twice && old != NotAsked && w != NotAsked {
+			if twice && old.word != NotAsked && w != NotAsked {
 				return fmt.Errorf("table line %d: %s to %s is claimed twice", r.Line, client.Word, server.Word)
 			}
 			if !twice || w != NotAsked {
-				want[at] = w
+				want[at] = entry{w, r.Line}
 			}
 		}
 	}
@@ -132,21 +153,21 @@ func (b Block) claim(want map[cell]Word, client Name, r Row, servers []Name) err
 }
 
 // fill lays out the columns in the order of the spec's servers.
-func (m *Matrix) fill(want map[cell]Word, servers []Name) {
+func (m *Matrix) fill(want map[cell]entry, servers []Name) {
 	for _, s := range servers {
 		if slices.ContainsFunc(m.Rows, func(r Name) bool { _, ok := want[cell{r, s}]; return ok }) {
 			m.Columns = append(m.Columns, s)
 		}
 	}
 	for _, r := range m.Rows {
-		row := make([]Word, len(m.Columns))
+		row, lines := make([]Word, len(m.Columns)), make([]int, len(m.Columns))
 		for i, c := range m.Columns {
 			row[i] = NotAsked
 			if w, ok := want[cell{r, c}]; ok {
-				row[i] = w
+				row[i], lines[i] = w.word, w.line
 			}
 		}
-		m.Want = append(m.Want, row)
+		m.Want, m.Lines = append(m.Want, row), append(m.Lines, lines)
 	}
 }
 

@@ -231,8 +231,8 @@ func TestEverything(t *testing.T) {
 		t.Fatalf("matrices of %d families", len(all))
 	}
 	for _, m := range all {
-		if want := len(names.Clients) * len(names.Servers); m.Asked() != want || m.Denies() {
-			t.Errorf("%s: %d cells asked, want %d; denies %v", m.Family, m.Asked(), want, m.Denies())
+		if want := len(names.Clients) * len(names.Servers); m.Asked() != want || denies(m) {
+			t.Errorf("%s: %d cells asked, want %d; denies %v", m.Family, m.Asked(), want, denies(m))
 		}
 	}
 	all[0].Want[0][0] = Denied
@@ -254,8 +254,37 @@ func TestAskedAndDenies(t *testing.T) {
 		{[][]Word{{"denied"}}, 1, true},
 	} {
 		m := Matrix{Want: c.want}
-		if m.Asked() != c.asked || m.Denies() != c.denies {
-			t.Errorf("%v: asked %d, denies %v", c.want, m.Asked(), m.Denies())
+		if m.Asked() != c.asked || denies(m) != c.denies {
+			t.Errorf("%v: asked %d, denies %v", c.want, m.Asked(), denies(m))
 		}
+	}
+}
+
+func denies(m Matrix) bool {
+	_, _, found := m.Denial()
+	return found
+}
+
+// A cell knows the line that it stands in, also where two lines speak of its client, and a
+// matrix that nobody wrote has none.
+func TestLines(t *testing.T) {
+	table, err := Parse("x/server:80 y/server:80\nx/client answered -\nx/client - denied\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := Names{Clients: allNamed("x/client"), Servers: allNamed("x/server:80 y/server:80")}
+	matrices, err := table.Resolve(names, []Family{IPv4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := matrices[0]
+	if m.Line(0, 0) != "table line 2: " || m.Line(0, 1) != "table line 3: " {
+		t.Errorf("lines are %v", m.Lines)
+	}
+	if row, column, found := m.Denial(); row != 0 || column != 1 || !found {
+		t.Errorf("denied is %d, %d", row, column)
+	}
+	if got := Everything(names, []Family{IPv4}, Word(Answered))[0].Line(0, 0); got != "" {
+		t.Errorf("of no table: %q", got)
 	}
 }
