@@ -102,7 +102,7 @@ func TestWhatRunsHaveLeft(t *testing.T) {
 			t.Errorf("beside %v: %s, %v; want %s", tt.namespaces, left, err, tt.want)
 		}
 	}
-	if err := c.Remove(t.Context(), Left{Policies: []WidePolicy{{"ClusterNetworkPolicy", "of-nobody", "nobody"}, {"ClusterNetworkPolicy", "gone", "dead"}}}, time.Second); err != nil {
+	if err := c.Remove(t.Context(), Left{Policies: []WidePolicy{{Kind: "ClusterNetworkPolicy", Name: "of-nobody", Run: "nobody"}, {Kind: "ClusterNetworkPolicy", Name: "gone", Run: "dead"}}}, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	all, err := c.WidePolicies(t.Context())

@@ -74,7 +74,10 @@ func (l *Lab) tellOfRecords(ctx context.Context, service string, wrong, twins []
 		l.Measured("records for SCTP are as claimed and those for TCP are not, which is %s: %s", reach.NotSCTP, twins[0])
 	case len(wrong) > 0:
 		excuse := "records for TCP are as claimed"
-		if len(twins) > 0 {
+		switch _, has := l.twins[service]; {
+		case !has:
+			excuse = "records for TCP were not asked for, as there is no twin"
+		case len(twins) > 0:
 			excuse = fmt.Sprintf("TCP fares no better, which is %s: %s", reach.NotSCTP, twins[0])
 		}
 		var symptoms []diag.Symptom

@@ -100,7 +100,7 @@ func badSums(before, after map[*member]wire.Counters) []string {
 	var out []string
 	for m, now := range after {
 		if n := now[wire.ChecksumErrors] - before[m][wire.ChecksumErrors]; n > 0 && before[m] != nil {
-			out = append(out, fmt.Sprintf("%d SCTP packets with a bad checksum came to %s/%s on node %s", n, m.namespace, m.pod, m.node))
+			out = append(out, fmt.Sprintf("%d SCTP packets with a bad checksum came to %s on node %s", n, m.name(), m.node))
 		}
 	}
 	slices.Sort(out)
