@@ -24,9 +24,7 @@ func (x Connects) judge(k *known) *Fault {
 		first := k.back(0, *x.After, wire.DoDial)
 		again = " again in " + (s.At.Sub(first.At) + took(s.Reply)).Round(time.Millisecond).String()
 	}
-	f := wrongly("%s could not connect to %s%s: %s", s.Agent, x.To, again, outcome(s.Reply))
-	f.Class = ConnectFailed
-	return f
+	return wrongly("%s could not connect to %s%s: %s", s.Agent, x.To, again, outcome(s.Reply)).as(ConnectFailed)
 }
 
 // Restarts expects the end to have begun again from the port of a former association.
@@ -34,7 +32,7 @@ type Restarts struct{}
 
 func (Restarts) judge(k *known) *Fault {
 	if s := k.last(wire.DoDial); failed(s.Reply) {
-		return wrongly("%s could not begin again from port %d, from which its peer still has an association: %s", s.Agent, s.Op.Local.Port(), outcome(s.Reply))
+		return wrongly("%s could not begin again from port %d, from which its peer still has an association: %s", s.Agent, s.Op.Local.Port(), outcome(s.Reply)).as(ConnectFailed)
 	}
 	return nil
 }
@@ -79,11 +77,11 @@ func (x Accepted) judge(k *known) *Fault {
 	for _, s := range k.all(k.of.Number, wire.DoAccept) {
 		switch {
 		case s.Reply.Errno != "":
-			return wrongly("%s could not accept the association that %s has: %s", s.Agent, client, outcome(s.Reply))
+			return wrongly("%s could not accept the association that %s has: %s", s.Agent, client, outcome(s.Reply)).as(ConnectFailed)
 		case !s.Reply.Late:
 			return nil
 		}
 		asked = append(asked, s.Agent)
 	}
-	return wrongly("%s is connected to %s, but %s has accepted nothing", client, x.To, strings.Join(asked, " or "))
+	return wrongly("%s is connected to %s, but %s has accepted nothing", client, x.To, strings.Join(asked, " or ")).as(ConnectFailed)
 }

@@ -98,7 +98,7 @@ var scenes = []struct {
 		{1, errno("ECONNREFUSED"), "could not connect to x/server@1:80 again in 1.002s: ECONNREFUSED (a call) after 2ms", Fault{Class: ConnectFailed}},
 	}},
 	{"one from the same port", Restarts{}, client, End{}, []*Step{did(client, wire.SocketOp{Do: wire.DoDial, Local: netip.MustParseAddrPort("10.0.0.2:4711")}, &wire.SocketReply{})}, []deceit{
-		{0, errno("ETIMEDOUT"), "x/client@1 could not begin again from port 4711, from which its peer still has an association: ETIMEDOUT", Fault{}},
+		{0, errno("ETIMEDOUT"), "x/client@1 could not begin again from port 4711, from which its peer still has an association: ETIMEDOUT", Fault{Class: ConnectFailed}},
 	}},
 	{"none, for nobody listens", Unheard{}, client, End{}, []*Step{dialled(wire.SocketReply{Errno: "ECONNREFUSED"})}, []deceit{
 		{0, errno(""), "a connect succeeded although nobody listens", Fault{}},
@@ -109,8 +109,8 @@ var scenes = []struct {
 		{0, func(s *Step) { s.Reply.Ended = 3_660_000 }, `ended with "ETIMEDOUT" after 3.66s`, Fault{}},
 	}},
 	{"one that is accepted", Accepted{To: "svc/web:80"}, server, client, []*Step{dialled(wire.SocketReply{}), accepted(wire.SocketReply{Late: true}), accepted(wire.SocketReply{})}, []deceit{
-		{2, late, "x/client@1 is connected to svc/web:80, but x/server@1 or x/server@1 has accepted nothing", Fault{}},
-		{2, errno("EMFILE"), "x/server@1 could not accept the association that x/client@1 has: EMFILE", Fault{}},
+		{2, late, "x/client@1 is connected to svc/web:80, but x/server@1 or x/server@1 has accepted nothing", Fault{Class: ConnectFailed}},
+		{2, errno("EMFILE"), "x/server@1 could not accept the association that x/client@1 has: EMFILE", Fault{Class: ConnectFailed}},
 	}},
 	{"streams", Streams{Out: 3, In: 5}, client, server, []*Step{showed(client, wire.SocketStatus{OutStreams: 3, InStreams: 5})}, []deceit{
 		{0, status(func(st *wire.SocketStatus) { st.InStreams = 4 }), "x/client@1 on a has 3 streams out and 4 in, wanted 3 and 5", Fault{Class: StreamsChanged}},
@@ -141,18 +141,18 @@ var scenes = []struct {
 		{0, func(s *Step) { s.Op.Messages = slices.Clone(s.Op.Messages); s.Op.Messages[1].Policy = "" }, "message 1 (lifetime 200 ms): delivered false, reported as given up true", Fault{}},
 	}},
 	{"news of the end", Learns{Within: Bound{10 * time.Second, "heartbeats"}}, client, server, []*Step{told(client, change("COMM_LOST"))}, []deceit{
-		{0, events(), "x/client@1 on a was not told in 3s that its peer is gone, wanted within 10s (heartbeats)", Fault{}},
-		{0, func(s *Step) { s.Reply.Begun = -20_000_000 }, "x/client@1 on a was told that its peer is gone (assoc-change COMM_LOST) after 22.001s, wanted within 10s (heartbeats)", Fault{}},
+		{0, events(), "x/client@1 on a was not told in 3s that its peer is gone, wanted within 10s (heartbeats)", Fault{Class: EndNotTold}},
+		{0, func(s *Step) { s.Reply.Begun = -20_000_000 }, "x/client@1 on a was told that its peer is gone (assoc-change COMM_LOST) after 22.001s, wanted within 10s (heartbeats)", Fault{Class: EndNotTold}},
 	}},
 	{"news of an end since", Learns{Within: Bound{10 * time.Second, "heartbeats"}, Since: noon.Add(-10 * time.Second)}, client, server, []*Step{told(client, change("COMM_LOST"))}, []deceit{
-		{0, func(s *Step) { s.Reply.Begun = -20_000_000 }, "(assoc-change COMM_LOST) 32.001s after it was, wanted", Fault{}},
-		{0, events(), "x/client@1 on a was not told in 13s that", Fault{}},
+		{0, func(s *Step) { s.Reply.Begun = -20_000_000 }, "(assoc-change COMM_LOST) 32.001s after it was, wanted", Fault{Class: EndNotTold}},
+		{0, events(), "x/client@1 on a was not told in 13s that", Fault{Class: EndNotTold}},
 	}},
 	{"nothing that is left", Gone{}, client, server, []*Step{did(client, wire.SocketOp{Do: wire.DoStatus}, &wire.SocketReply{Errno: "EINVAL"})}, []deceit{
 		{0, func(s *Step) { s.Reply.Status = &wire.SocketStatus{State: "SHUTDOWN_SENT"} }, "x/client@1 on a still has the association after its end: it is SHUTDOWN_SENT", Fault{}},
 	}},
 	{"silence", Quiet{}, client, server, []*Step{told(client, change("COMM_UP"))}, []deceit{
-		{0, events(change("COMM_LOST")), "no HEARTBEAT of x/client@1 on a is answered: while it was idle it was told assoc-change COMM_LOST", Fault{}},
+		{0, events(change("COMM_LOST")), "no HEARTBEAT of x/client@1 on a is answered: while it was idle it was told assoc-change COMM_LOST", Fault{Class: ChunkLost}},
 		{0, events(wire.Event{Kind: wire.EventError, Errno: "EIO"}), "x/client@1 on a was idle and was told: error EIO", Fault{}},
 	}},
 	{"heartbeats", Beats{Interval: time.Second}, client, server, []*Step{

@@ -26,9 +26,9 @@ func (x Learns) judge(k *known) *Fault {
 	}
 	switch {
 	case end == nil:
-		return wrongly("%s was not told in %v that its peer is gone, wanted within %v", k.of.Name, waited, x.Within)
+		return wrongly("%s was not told in %v that its peer is gone, wanted within %v", k.of.Name, waited, x.Within).as(EndNotTold)
 	case x.Within.Exceeded(waited):
-		return wrongly("%s was told that its peer is gone (%s) %s, wanted within %v", k.of.Name, Describe(*end), after, x.Within)
+		return wrongly("%s was told that its peer is gone (%s) %s, wanted within %v", k.of.Name, Describe(*end), after, x.Within).as(EndNotTold)
 	}
 	return nil
 }
@@ -64,7 +64,7 @@ func (Quiet) judge(k *known) *Fault {
 		switch v.State {
 		case "COMM_UP", "ADDR_CONFIRMED":
 		case "ADDR_UNREACHABLE", "COMM_LOST":
-			return wrongly("no HEARTBEAT of %s is answered: while it was idle it was told %s %s", k.of.Name, v.Kind, v.State)
+			return wrongly("no HEARTBEAT of %s is answered: while it was idle it was told %s %s", k.of.Name, v.Kind, v.State).as(ChunkLost)
 		default:
 			return wrongly("%s was idle and was told: %s %s%s", k.of.Name, v.Kind, v.State, v.Errno)
 		}

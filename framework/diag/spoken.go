@@ -11,7 +11,6 @@ const (
 	APIChangesProtocol Class = "api-changes-protocol" // an object does not say SCTP although it did when it was written
 	NamesWrong         Class = "names-wrong"          // cluster DNS does not say where pods are
 	AssociationsFail   Class = "associations-fail"    // some of many
-	EndNotTold         Class = "end-not-told"         // that its peer is gone, or too late
 	AssociationWrong   Class = "association-wrong"    // in some other way
 	BadChecksum        Class = "bad-checksum"         // the table has it, too
 )
@@ -49,7 +48,7 @@ var spoken = []row{
 		look:  fixed("packet loss and load of both nodes, and their kernels' logs (`nf_conntrack: table full`); probes.jsonl has every attempt"),
 	},
 	{
-		class: EndNotTold,
+		class: "end-not-told",
 		says:  each(ends, "an end of an association is not told in time that its peer is gone (%s)", "ends of associations are not told in time that their peers are gone (%s)"),
 		look:  chunkFilters,
 	},

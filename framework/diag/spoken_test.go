@@ -53,7 +53,7 @@ var spokenCases = []struct {
 	{"a name without a record", spokenOf(NamesWrong, said("web.sctp-x.svc has no A (ipv4) record: NXDOMAIN"), named)},
 	{"a few of a thousand", spokenOf(AssociationsFail, said("12 of 500 associations did not work"), askedAlone(answeredBy(server)), direct, tcp)},
 	{"a few of a thousand, and all that follow", spokenOf(AssociationsFail, said("12 of 500 associations did not work"), askedAlone(ended("connect", "ETIMEDOUT")), direct, tcp)},
-	{"an end that waits", spokenOf(EndNotTold, said("x/client on a was not told in 4s"))},
+	{"an end that waits", spokenOf("end-not-told", said("x/client on a was not told in 4s"))},
 	{"something else", spokenOf(AssociationWrong, said("x/client on a has 3 associations, wanted 1"))},
 	{"bad checksums", spokenOf(BadChecksum, said("3 SCTP packets with a bad checksum came to x/server on node b"), onItsOwn)},
 	{"no association, and probes are answered again", spokenOf("connect-failed", said("ETIMEDOUT"), askedAlone(answeredBy(server)), direct, tcp)},
@@ -63,7 +63,7 @@ var spokenCases = []struct {
 	{"a big message that does not come", spokenOf("size-black-hole", said("messages of up to 1000 bytes arrive and those of 1400 do not"))},
 	{"a message that is another", spokenOf("message-damaged", said("message 1 came with PPID 0 instead of 60"))},
 	{"fewer streams", spokenOf("streams-changed", said("x/client on a has 1 streams out, wanted 10"))},
-	{"a pod that cannot be asked any more", spokenOf(EndNotTold, said("x/client on a was not told in 4s"), func(s *Symptom) { s.Meanwhile = &Ends{} })},
+	{"a pod that cannot be asked any more", spokenOf("end-not-told", said("x/client on a was not told in 4s"), func(s *Symptom) { s.Meanwhile = &Ends{} })},
 }
 
 // What specs have found themselves is told like what the table says: with nodes, the path, its

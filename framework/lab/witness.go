@@ -28,7 +28,7 @@ func (l *Lab) witness(ctx context.Context, f *assoc.Found, paths []*Path, do fun
 	if err != nil {
 		f.Seen = append(f.Seen, fmt.Sprintf("(no capture: %v)", err))
 	}
-	if f.Class == "" && len(lost) > 0 {
+	if slices.Contains([]string{"", assoc.EndNotTold}, f.Class) && len(lost) > 0 {
 		f.Class = assoc.ChunkLost
 	}
 }
