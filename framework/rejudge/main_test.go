@@ -255,3 +255,65 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a spec has found, its causes come from what it has found out: beside other symptoms
+// stands another verdict.
+func TestFindingsAreExplainedAgain(t *testing.T) {
+	bad, failure := walked(t, 0)
+	symptom := diag.Symptom{
+		Family: reach.IPv4, Client: "x/client@1", ClientNode: "a", Server: "x/server@1:80", Kind: diag.Pod, Node: "b", ServerNode: "b", Address: "10.0.0.1:80",
+		Found: assoc.MessageDamaged, Meanwhile: &diag.Ends{Client: wire.Counters{wire.OutSCTPPacks: 6}, Server: wire.Counters{}},
+	}
+	other := symptom
+	other.Meanwhile = &diag.Ends{Client: wire.Counters{wire.OutSCTPPacks: 7}, Server: wire.Counters{}}
+	for name, c := range map[string]struct {
+		saved  diag.Symptom
+		status int
+	}{
+		"the same": {symptom, exitSame},
+		"others":   {other, exitOther},
+	} {
+		root := t.TempDir()
+		save(t, root, "POD-02", evidence(""), failure+reach.Told(diag.Explain([]diag.Symptom{symptom})))
+		raw, err := json.Marshal([]diag.Symptom{c.saved})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for file, content := range map[string][]byte{associations: []byte(bad), symptoms: raw} {
+			if err := os.WriteFile(filepath.Join(root, "POD-02", file), content, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var out strings.Builder
+		if status, err := run([]string{root}, &out); status != c.status || err != nil {
+			t.Errorf("%s: %d, %v\n%s", name, status, err, out.String())
+		}
+	}
+}
+
+// So it is with a Service that shares out its associations wrongly.
+func TestSharesAreExplainedAgain(t *testing.T) {
+	lines := evidence("")
+	lines[0].Claim.Sharing = &reach.Sharing{Service: "x/server:80", Spread: []string{"x/nobody"}}
+	s := reach.NewSeries(*lines[0].Claim)
+	s.Add([]reach.Asked{*lines[1].Asked})
+	found := []diag.Symptom{{Family: reach.IPv4, Client: "x/client", ClientNode: "a", Server: "x/server:80", Kind: diag.ClusterIP, Node: "a", Address: "10.96.0.5:80", Found: diag.ServiceUneven}}
+	s.Report.Causes = diag.Explain(found)
+	ground, said := s.Conclusion()
+	if ground != reach.GroundFail || !strings.Contains(said, "x/nobody got none") || !strings.Contains(said, "  cause: the service proxy of node a") {
+		t.Fatalf("the run said %s", said)
+	}
+	root := t.TempDir()
+	save(t, root, "POD-02", lines, said)
+	raw, err := json.Marshal(found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "POD-02", symptoms), raw, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if status, err := run([]string{root}, &out); status != exitSame || err != nil {
+		t.Errorf("%d, %v\n%s", status, err, out.String())
+	}
+}
