@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -323,14 +322,4 @@ func contains(labels, selector map[string]string) bool {
 	both := maps.Clone(labels)
 	maps.Copy(both, selector)
 	return maps.Equal(both, labels)
-}
-
-// labelPatch sets labels, or takes off those without a value, and says whose they are: "" is
-// nobody's.
-func labelPatch(labels map[string]*string, spec string) ([]byte, error) {
-	whose := map[string]any{cluster.SpecAnnotation: nil}
-	if spec != "" {
-		whose[cluster.SpecAnnotation] = spec
-	}
-	return json.Marshal(map[string]any{"metadata": map[string]any{"labels": labels, "annotations": whose}})
 }

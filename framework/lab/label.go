@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"sctp.test/framework/cluster"
 	"sctp.test/framework/reach"
 )
 
@@ -88,6 +90,16 @@ func (r *Run) patchNamespace(ctx context.Context, real string, labels map[string
 		return fmt.Errorf("labels of namespace %s: %w", real, err)
 	}
 	return nil
+}
+
+// labelPatch sets labels, or takes off those without a value, and says whose they are: "" is
+// nobody's.
+func labelPatch(labels map[string]*string, spec string) ([]byte, error) {
+	whose := map[string]any{cluster.SpecAnnotation: nil}
+	if spec != "" {
+		whose[cluster.SpecAnnotation] = spec
+	}
+	return json.Marshal(map[string]any{"metadata": map[string]any{"labels": labels, "annotations": whose}})
 }
 
 // parseLabels reads key=value and key-; the value of what is to be taken off is nil.
