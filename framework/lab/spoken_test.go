@@ -86,7 +86,12 @@ var findings = map[string]struct {
 }{
 	"a changed label": {assoc.MessageDamaged, func(_ *testing.T, b *bench, l *Lab, ctx running) {
 		b.harms = func(e []wire.Event) []wire.Event { e[1].PPID = 0; return e }
-		l.OnEach(ctx, onePath, talk)
+		l.OnEach(ctx, onePath, func(ctx context.Context, p *Path) {
+			c, s := p.Associate(ctx, Sockets{})
+			s.Send(ctx, wire.SendMessage{Message: wire.Message{Size: 10}}, wire.SendMessage{Message: wire.Message{Size: 20, Stream: 1, PPID: 60}})
+			c.Receive(ctx, 2)
+			c.ReceivedAll()
+		})
 	}},
 	"a connect that fails, and probes that do not": {assoc.ConnectFailed, func(_ *testing.T, _ *bench, l *Lab, ctx running) { l.OnEach(ctx, onePath, unanswered) }},
 	"a connect that fails, and probes that fail, too": {assoc.ConnectFailed, func(_ *testing.T, b *bench, l *Lab, ctx running) {
