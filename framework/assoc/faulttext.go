@@ -61,6 +61,9 @@ func (w *Walk) Text(found []Found) (reach.Ground, string) {
 		fmt.Fprintf(&b, "\n  %s (%s): %s\n", f.Path, f.Family, f.Text)
 		f.tell(&b)
 	}
+	if first.Unseen != "" {
+		fmt.Fprintf(&b, "  no whole capture: %s\n", first.Unseen)
+	}
 	fmt.Fprintf(&b, "  evidence: %s      again: make e2e FOCUS=%s\n", w.Evidence, w.ID)
 	return first.Ground, b.String()
 }

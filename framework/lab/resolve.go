@@ -55,12 +55,18 @@ func (l *Lab) ExpectRecords(ctx ginkgo.SpecContext, service, portName string) {
 		return
 	}
 	var wrong []misnamed
+	var last int
 	for start := time.Now(); ; {
+		last = len(l.answers)
 		wrong = l.wrongRecords(ctx, t, wire.SCTP, portName)
 		if len(wrong) == 0 || time.Since(start) > l.patience || ctx.Err() != nil {
 			break
 		}
 		await(ctx, time.Now().Add(pace))
+	}
+	if i := slices.IndexFunc(l.answers[last:], func(a nameAnswer) bool { return a.Error != "" }); i >= 0 && ctx.Err() == nil {
+		a := l.answers[last:][i]
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %s on %s could not ask for %s: %s", l.id, a.Client, a.Node, a.Asked.Name, a.Error))
 	}
 	l.tellOfRecords(ctx, service, wrong, l.wrongRecords(ctx, l.twins[service], wire.TCP, portName))
 }

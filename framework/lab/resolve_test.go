@@ -3,9 +3,12 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -36,6 +39,36 @@ func addrs(texts ...string) wire.ResolveReply {
 		r.Addrs = append(r.Addrs, netip.MustParseAddr(s))
 	}
 	return r
+}
+
+// headlessService makes a Service without an address.
+func headlessService(t *testing.T, l *Lab) {
+	t.Helper()
+	s := &corev1.Service{Spec: corev1.ServiceSpec{
+		ClusterIP: corev1.ClusterIPNone, ClusterIPs: []string{corev1.ClusterIPNone}, Selector: map[string]string{"role": "backend"},
+		Ports: []corev1.ServicePort{{Name: "ngap", Protocol: corev1.ProtocolSCTP, Port: 80, TargetPort: intstr.FromInt32(80)}},
+	}}
+	s.Name, s.Namespace = "headless", "sctp-x"
+	if err := l.enlistPorts("x", s, portNumbers(s)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An agent that cannot be asked says nothing of DNS.
+func TestNobodyToAskForRecords(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l := b.lab(t, "x/server@*:80 role=backend", "x/client@1")
+		headlessService(t, l)
+		l.patience = time.Second
+		b.lie(func(_ *agent, _ wire.Request, r *wire.Reply) { r.Resolve = nil })
+		if !failing(func() { l.ExpectRecords(running{t.Context()}, "svc/headless:80", "ngap") }) {
+			t.Fatal("it does not fail")
+		}
+		const want = "x/client@1 on a could not ask for headless.sctp-x.svc: the agent answered something else"
+		if text, err := os.ReadFile(filepath.Join(l.folder(), "verdict.txt")); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("it says %q, %v; want %q", text, err, want)
+		}
+	})
 }
 
 func TestRecords(t *testing.T) {
@@ -69,14 +102,7 @@ func TestRecords(t *testing.T) {
 	} {
 		on(t, func(t *testing.T, b *bench) {
 			l := b.lab(t, "x/server@*:80 role=backend", "x/client@1")
-			s := &corev1.Service{Spec: corev1.ServiceSpec{
-				ClusterIP: corev1.ClusterIPNone, ClusterIPs: []string{corev1.ClusterIPNone}, Selector: map[string]string{"role": "backend"},
-				Ports: []corev1.ServicePort{{Name: "ngap", Protocol: corev1.ProtocolSCTP, Port: 80, TargetPort: intstr.FromInt32(80)}},
-			}}
-			s.Name, s.Namespace = "headless", "sctp-x"
-			if err := l.enlistPorts("x", s, portNumbers(s)); err != nil {
-				t.Fatal(err)
-			}
+			headlessService(t, l)
 			if slices.ContainsFunc(l.names.Servers, func(n reach.Name) bool { return n.Word == "svc/headless:80" }) {
 				t.Error("tables may name a Service without an address")
 			}

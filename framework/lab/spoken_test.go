@@ -116,14 +116,7 @@ var findings = map[string]struct {
 		l.ExpectRelease(ctx, "svc/backends:80", time.Second, 2*time.Second)
 	}},
 	"a name without a record": {diag.NamesWrong, func(t *testing.T, b *bench, l *Lab, ctx running) {
-		s := &corev1.Service{Spec: corev1.ServiceSpec{
-			ClusterIP: corev1.ClusterIPNone, ClusterIPs: []string{corev1.ClusterIPNone}, Selector: map[string]string{"role": "backend"},
-			Ports: []corev1.ServicePort{{Name: "ngap", Protocol: corev1.ProtocolSCTP, Port: 80, TargetPort: intstr.FromInt32(80)}},
-		}}
-		s.Name, s.Namespace = "headless", "sctp-x"
-		if err := l.enlistPorts("x", s, portNumbers(s)); err != nil {
-			t.Fatal(err)
-		}
+		headlessService(t, l)
 		l.twins["svc/headless:80"] = l.targets["svc/headless:80"] // whose records are wrong in the same way
 		b.zone(zone{"A headless.sctp-x.svc": addrs("10.0.0.9")})
 		l.ExpectRecords(ctx, "svc/headless:80", "ngap")

@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -26,7 +25,7 @@ func (l *Lab) witness(ctx context.Context, f *assoc.Found, paths []*Path, do fun
 		f.Seen = append(f.Seen, loss.Text())
 	}
 	if err != nil {
-		f.Seen = append(f.Seen, fmt.Sprintf("(no capture: %v)", err))
+		f.Unseen = err.Error()
 	}
 	if slices.Contains([]string{"", assoc.EndNotTold}, f.Class) && len(lost) > 0 {
 		f.Class = assoc.ChunkLost
