@@ -15,8 +15,8 @@ const Complaint = "; seen on "
 
 // Verdict is what saved walks of a spec amount to: the ground on which the first that is not
 // as claimed fails it, and the text that says so, or nothing. Elsewhere says whether anything
-// of it can not be judged again.
-func Verdict(walks []*Walk) (ground reach.Ground, text string, elsewhere bool, err error) {
+// of it can not be judged again; causes are what was found out about it.
+func Verdict(walks []*Walk, causes []reach.Cause) (ground reach.Ground, text string, elsewhere bool, err error) {
 	for _, w := range walks {
 		if w.Aside != "" {
 			continue
@@ -26,7 +26,7 @@ func Verdict(walks []*Walk) (ground reach.Ground, text string, elsewhere bool, e
 			return "", "", false, err
 		}
 		if len(found) > 0 {
-			ground, text = w.Text(found)
+			ground, text = w.Text(found, causes)
 			return ground, text, slices.ContainsFunc(found, func(f Found) bool { return f.Elsewhere }), nil
 		}
 	}
@@ -44,8 +44,8 @@ func Worst(found []Found) *Found {
 const mostFaults = 4
 
 // Text is the failure for people: the worst fault and its path in the first line, then every
-// path with what was done on it.
-func (w *Walk) Text(found []Found) (reach.Ground, string) {
+// path with what was done on it, and the causes.
+func (w *Walk) Text(found []Found, causes []reach.Cause) (reach.Ground, string) {
 	first := Worst(found)
 	seen := ""
 	for _, s := range first.Seen {
@@ -61,6 +61,7 @@ func (w *Walk) Text(found []Found) (reach.Ground, string) {
 		fmt.Fprintf(&b, "\n  %s (%s): %s\n", f.Path, f.Family, f.Text)
 		f.tell(&b)
 	}
+	b.WriteString(reach.Told(causes))
 	if first.Unseen != "" {
 		fmt.Fprintf(&b, "  no whole capture: %s\n", first.Unseen)
 	}

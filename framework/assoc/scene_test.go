@@ -117,7 +117,7 @@ func filed(t *testing.T, w *Walk) *Walk {
 // verdict is what a walk amounts to.
 func verdict(t *testing.T, w *Walk) string {
 	t.Helper()
-	_, text, _, err := Verdict([]*Walk{w})
+	_, text, _, err := Verdict([]*Walk{w}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -154,7 +154,7 @@ func TestText(t *testing.T) {
 		}
 		w.Courses = append(w.Courses, c)
 	}
-	ground, text, elsewhere, err := Verdict([]*Walk{{Aside: "once more", Courses: w.Courses}, filed(t, w)})
+	ground, text, elsewhere, err := Verdict([]*Walk{{Aside: "once more", Courses: w.Courses}, filed(t, w)}, nil)
 	if ground != reach.GroundFail || !elsewhere || err != nil {
 		t.Errorf("%s, elsewhere %v, %v", ground, elsewhere, err)
 	}
@@ -178,7 +178,7 @@ func TestWhatDoesNotStandThere(t *testing.T) {
 	} {
 		file := filed(t, w)
 		change(file.Courses[0])
-		if _, _, _, err := Verdict([]*Walk{file}); err == nil || !strings.Contains(err.Error(), "expectation 5") {
+		if _, _, _, err := Verdict([]*Walk{file}, nil); err == nil || !strings.Contains(err.Error(), "expectation 5") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

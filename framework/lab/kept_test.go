@@ -44,7 +44,7 @@ func TestFatesOfKeptAssociations(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if _, text, _, err := assoc.Verdict(saved(t, l)); err != nil || text != "" || len(l.walks) != 1 {
+		if _, text, _, err := assoc.Verdict(saved(t, l), nil); err != nil || text != "" || len(l.walks) != 1 {
 			t.Errorf("%d walks are in the evidence: %v, %s", len(l.walks), err, text)
 		}
 	})
@@ -90,8 +90,8 @@ func TestAnAssociationThatNobodyWatches(t *testing.T) {
 			t.Fatalf("found is %+v, %v", found, err)
 		}
 		_ = k.end(t.Context()) // one agent is not there to be told
-		_, text := k.walk.Text(found)
-		if _, again, _, err := assoc.Verdict(saved(t, l)); err != nil || again != text {
+		_, text := k.walk.Text(found, nil)
+		if _, again, _, err := assoc.Verdict(saved(t, l), nil); err != nil || again != text {
 			t.Errorf("judged again (%v) it is\n%s\nand was\n%s", err, again, text)
 		}
 	})

@@ -82,8 +82,8 @@ func (l *Lab) tellOfFaults(ctx context.Context, w *assoc.Walk, paths []*Path, fo
 	case ctx.Err() != nil: // Ginkgo tells of interrupts itself
 		w.Aside = "interrupted"
 	case len(found) > 0:
-		ground, text := w.Text(found)
-		l.conclude(ctx, ground, text+reach.Told(l.causes(l.symptomsOf(ctx, paths, found))))
+		ground, text := w.Text(found, l.causes(l.symptomsOf(ctx, paths, found)))
+		l.conclude(ctx, ground, text)
 	case err != nil:
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
 	}

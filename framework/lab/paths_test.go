@@ -38,9 +38,9 @@ func onBench(t *testing.T, b *bench, do func(context.Context, *Path)) (l *Lab, f
 		t.Error("the echo server is still there")
 	}
 	if len(found) > 0 {
-		_, text = w.Text(found)
+		_, text = w.Text(found, nil)
 	}
-	if _, again, _, err := assoc.Verdict(saved(t, l)); err != nil || again != text {
+	if _, again, _, err := assoc.Verdict(saved(t, l), nil); err != nil || again != text {
 		t.Errorf("judged again (%v) it is\n%s\nand was\n%s", err, again, text)
 	}
 	return l, found, text

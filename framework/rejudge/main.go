@@ -107,12 +107,9 @@ func rejudge(folder string) (same bool, text string, err error) {
 	elsewhere := false
 	ground, now := reach.Verdict(series)
 	if ground == "" {
-		ground, now, elsewhere, err = assoc.Verdict(walks)
+		ground, now, elsewhere, err = assoc.Verdict(walks, causes)
 		if err != nil {
 			return false, "", fmt.Errorf("%s: %s: %w", folder, associations, err)
-		}
-		if ground != "" {
-			now += reach.Told(causes)
 		}
 	}
 	said := string(before)

@@ -147,8 +147,8 @@ func TestSymptomsAreExplainedAgain(t *testing.T) {
 }
 
 // walked is the evidence of one path on which a message was sent and came, or came otherwise,
-// and the verdict on it.
-func walked(t *testing.T, ppid uint32, more ...assoc.Expectation) (file, said string) {
+// and the verdict on it with its causes.
+func walked(t *testing.T, ppid uint32, causes []reach.Cause, more ...assoc.Expectation) (file, said string) {
 	t.Helper()
 	course := &assoc.Course{Path: "x/client@1 10.0.0.2 on a -> x/server@1:80 10.0.0.1:80 on b", Family: reach.IPv4}
 	m := wire.SendMessage{Message: wire.Message{Size: 10, PPID: 60}}
@@ -173,7 +173,7 @@ func walked(t *testing.T, ppid uint32, more ...assoc.Expectation) (file, said st
 			t.Fatal(err)
 		}
 	}
-	_, said, _, err := assoc.Verdict([]*assoc.Walk{w})
+	_, said, _, err := assoc.Verdict([]*assoc.Walk{w}, causes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,9 +183,9 @@ func walked(t *testing.T, ppid uint32, more ...assoc.Expectation) (file, said st
 // What sockets told is judged again, too, and a file that tells something else is another
 // verdict.
 func TestAssociationsAreJudgedAgain(t *testing.T) {
-	good, _ := walked(t, 60)
-	bad, failure := walked(t, 0)
-	other, told := walked(t, 60, assoc.Elsewhere{Ground: reach.GroundBroken, Text: "the pod could not be deleted"})
+	good, _ := walked(t, 60, nil)
+	bad, failure := walked(t, 0, nil)
+	other, told := walked(t, 60, nil, assoc.Elsewhere{Ground: reach.GroundBroken, Text: "the pod could not be deleted"})
 	for name, c := range map[string]struct {
 		file, verdict string
 		status        int
@@ -259,11 +259,11 @@ func TestBadInput(t *testing.T) {
 // Whatever a spec has found, its causes come from what it has found out: beside other symptoms
 // stands another verdict.
 func TestFindingsAreExplainedAgain(t *testing.T) {
-	bad, failure := walked(t, 0)
 	symptom := diag.Symptom{
 		Family: reach.IPv4, Client: "x/client@1", ClientNode: "a", Server: "x/server@1:80", Kind: diag.Pod, Node: "b", ServerNode: "b", Address: "10.0.0.1:80",
 		Found: assoc.MessageDamaged, Meanwhile: &diag.Ends{Client: wire.Counters{wire.OutSCTPPacks: 6}, Server: wire.Counters{}},
 	}
+	bad, failure := walked(t, 0, diag.Explain([]diag.Symptom{symptom}))
 	other := symptom
 	other.Meanwhile = &diag.Ends{Client: wire.Counters{wire.OutSCTPPacks: 7}, Server: wire.Counters{}}
 	for name, c := range map[string]struct {
@@ -274,7 +274,7 @@ func TestFindingsAreExplainedAgain(t *testing.T) {
 		"others":   {other, exitOther},
 	} {
 		root := t.TempDir()
-		save(t, root, "POD-02", evidence(""), failure+reach.Told(diag.Explain([]diag.Symptom{symptom})))
+		save(t, root, "POD-02", evidence(""), failure)
 		raw, err := json.Marshal([]diag.Symptom{c.saved})
 		if err != nil {
 			t.Fatal(err)
