@@ -13,6 +13,7 @@ const (
 	AssociationsFail   Class = "associations-fail"    // some of many
 	AssociationWrong   Class = "association-wrong"    // in some other way
 	BadChecksum        Class = "bad-checksum"         // the table has it, too
+	AssociationLeft    Class = "association-left"     // when a spec has ended
 )
 
 // spoken is what is said of symptoms whose class the spec itself has found, and where to look
@@ -61,6 +62,11 @@ var spoken = []row{
 		class: BadChecksum,
 		says:  each(serverNodes, "SCTP packets with a bad checksum come to node %s", "SCTP packets with a bad checksum come to nodes %s"),
 		look:  fixed("checksum offload (`ethtool -k`) of the nodes that they come from, /sys/module/sctp/parameters/no_checksums there, and whatever rewrites packets between the nodes"),
+	},
+	{
+		class: AssociationLeft,
+		says:  each(serverNodes, "an association stands on node %s that its ends have ended", "associations stand on nodes %s that their ends have ended"),
+		look:  fixed("/proc/net/sctp/assocs of the pods, and packet filters that look into chunks: a SHUTDOWN or an ABORT that is dropped leaves an end behind"),
 	},
 	{
 		class: "connect-failed",

@@ -56,6 +56,7 @@ var spokenCases = []struct {
 	{"an end that waits", spokenOf("end-not-told", said("x/client on a was not told in 4s"))},
 	{"something else", spokenOf(AssociationWrong, said("x/client on a has 3 associations, wanted 1"))},
 	{"bad checksums", spokenOf(BadChecksum, said("3 SCTP packets with a bad checksum came to x/server on node b"), onItsOwn)},
+	{"associations that are left", spokenOf(AssociationLeft, said("1 association of x/server on node b is still established 10s after the last probe"), onItsOwn)},
 	{"no association, and probes are answered again", spokenOf("connect-failed", said("ETIMEDOUT"), askedAlone(answeredBy(server)), direct, tcp)},
 	{"no association, and no probe is answered any more", spokenOf("connect-failed", said("ETIMEDOUT"), askedAlone(ended("connect", "ETIMEDOUT")), direct, tcp)},
 	{"an ABORT that does not come", spokenOf("chunk-lost", said("the ABORT of x/client on a did not come"))},

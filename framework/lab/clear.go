@@ -54,18 +54,18 @@ func (l *Lab) clear(ctx context.Context) string {
 	}
 	err = cmp.Or(err, l.withdraw(ctx, func(object) bool { return true }))
 	l.endParted(ctx)
-	ground, broken := l.brokenInvariants(ctx)
+	theirs, ours := l.brokenInvariants(ctx)
 	err = cmp.Or(err, l.eachMember(func(m *member) error { return l.strip(ctx, m) }), l.unlabelNamespaces(ctx))
 	l.run.note(err)
 	defer l.free(ctx, err)
 	if l.before != nil && ctx.Err() == nil {
-		broken = append(broken, l.leftovers(ctx)...)
+		ours = append(ours, l.leftovers(ctx)...)
 	}
-	if err != nil && len(broken) > 0 {
-		broken = append(broken, fmt.Sprintf("it could not clean up: %v", err))
+	if err != nil && len(theirs)+len(ours) > 0 {
+		ours = append(ours, fmt.Sprintf("it could not clean up: %v", err))
 	}
 	err = cmp.Or(err, l.save())
-	besides := strings.Join(broken, "; ")
+	besides := strings.Join(append(sentences(theirs), ours...), "; ")
 	switch {
 	case ctx.Err() != nil: // Ginkgo tells of interrupts itself
 		return ""
@@ -78,7 +78,11 @@ func (l *Lab) clear(ctx context.Context) string {
 	case l.failed:
 		return ""
 	case besides != "":
-		return l.record(ctx, ground, fmt.Sprintf("%s: its paths are as claimed, but %s\n", l.id, besides))
+		ground := reach.GroundBroken
+		if len(theirs) > 0 {
+			ground = reach.GroundFail
+		}
+		return l.record(ctx, ground, fmt.Sprintf("%s: its paths are as claimed, but %s\n%s%s", l.id, besides, reach.Told(l.causes(theirs)), l.whereabouts()))
 	case err != nil:
 		return l.record(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not clean up: %v", l.id, err))
 	case !l.expected:

@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sctp.test/framework/cluster"
+	"sctp.test/framework/diag"
 	"sctp.test/framework/probe"
-	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
 )
 
@@ -20,14 +21,14 @@ import (
 // SHUTDOWN that is lost is sent again.
 const closeLimit = 10 * time.Second
 
-// brokenInvariants are sentences on what holds after every spec, whatever it claims, and
-// does not hold after this one: no packet with a bad checksum, no association left, no agent
-// restarted. The first two are the cluster's to keep, the last is ours.
-func (l *Lab) brokenInvariants(ctx context.Context) (reach.Ground, []string) {
+// brokenInvariants are what holds after every spec, whatever it claims, and does not hold
+// after this one: no packet with a bad checksum, no association left, which are the cluster's
+// to keep, and sentences on what is ours: no agent restarted.
+func (l *Lab) brokenInvariants(ctx context.Context) (theirs []diag.Symptom, ours []string) {
 	if l.before == nil || ctx.Err() != nil {
-		return "", nil
+		return nil, nil
 	}
-	out := slices.Clone(l.untold)
+	ours = slices.Clone(l.untold)
 	deadline := time.Now().Add(closeLimit)
 	for {
 		begun := time.Now()
@@ -41,18 +42,29 @@ func (l *Lab) brokenInvariants(ctx context.Context) (reach.Ground, []string) {
 			switch _, asked := l.before[m]; {
 			case !asked:
 			case errors.Is(err, probe.ErrRestarted):
-				out = append(out, err.Error())
+				ours = append(ours, err.Error())
 			default:
-				out = append(out, fmt.Sprintf("nobody knows what %s on node %s has counted: %v", m.name(), m.node, err))
+				ours = append(ours, fmt.Sprintf("nobody knows what %s on node %s has counted: %v", m.name(), m.node, err))
 			}
 		}
-		checksums := l.badChecksums(after)
-		ground := reach.GroundBroken
-		if len(checksums)+len(associations) > 0 {
-			ground = reach.GroundFail
-		}
-		return ground, append(append(checksums, associations...), out...)
+		return append(l.badChecksums(after), associations...), ours
 	}
+}
+
+// shows is a symptom of the agent's node, in a sentence.
+func (m *member) shows(class diag.Class, format string, args ...any) diag.Symptom {
+	return diag.Symptom{Found: class, ServerNode: m.node, Said: fmt.Sprintf(format, args...)}
+}
+
+func bySentence(a, b diag.Symptom) int { return strings.Compare(a.Said, b.Said) }
+
+// sentences are what symptoms say.
+func sentences(symptoms []diag.Symptom) []string {
+	var out []string
+	for _, s := range symptoms {
+		out = append(out, s.Said)
+	}
+	return out
 }
 
 // name is the agent's word or, where it is none of the spec's, its pod's.
@@ -88,10 +100,10 @@ func (l *Lab) cut() int64 {
 	return n
 }
 
-// badChecksums are sentences on packets with a bad checksum since the spec began: at agents
+// badChecksums are symptoms of packets with a bad checksum since the spec began: at agents
 // that are asked now, and at those that were asked before they went.
-func (l *Lab) badChecksums(after map[*member]wire.Counters) []string {
-	var out []string
+func (l *Lab) badChecksums(after map[*member]wire.Counters) []diag.Symptom {
+	var out []diag.Symptom
 	for _, counted := range []map[*member]wire.Counters{after, l.parted} {
 		for m, now := range counted {
 			before, known := l.before[m]
@@ -99,17 +111,17 @@ func (l *Lab) badChecksums(after map[*member]wire.Counters) []string {
 				continue // hired by the spec for a later step; what its node counts is not its own
 			}
 			if n := now[wire.ChecksumErrors] - before[wire.ChecksumErrors]; n > 0 {
-				out = append(out, fmt.Sprintf("%d SCTP packets with a bad checksum came to %s on node %s", n, m.name(), m.node))
+				out = append(out, m.shows(diag.BadChecksum, badChecksum, n, m.name(), m.node))
 			}
 		}
 	}
-	slices.Sort(out)
+	slices.SortFunc(out, bySentence)
 	return out
 }
 
-// unended are sentences on associations that the spec did not find. Some may be left.
-func (l *Lab) unended(after map[*member]wire.Counters, cut int64) []string {
-	var out []string
+// unended are symptoms of associations that the spec did not find. Some may be left.
+func (l *Lab) unended(after map[*member]wire.Counters, cut int64) []diag.Symptom {
+	var out []diag.Symptom
 	var left int64
 	for m, now := range after {
 		before, known := l.before[m]
@@ -119,13 +131,13 @@ func (l *Lab) unended(after map[*member]wire.Counters, cut int64) []string {
 			if n > 1 {
 				what = fmt.Sprint(n) + " associations of %s on node %s are"
 			}
-			out = append(out, fmt.Sprintf(what+" still established %v after the last probe", m.name(), m.node, closeLimit))
+			out = append(out, m.shows(diag.AssociationLeft, what+" still established %v after the last probe", m.name(), m.node, closeLimit))
 		}
 	}
 	if left <= cut {
 		return nil
 	}
-	slices.Sort(out)
+	slices.SortFunc(out, bySentence)
 	return out
 }
 

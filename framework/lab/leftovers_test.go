@@ -151,7 +151,7 @@ func TestWhatIsNotCleanGoes(t *testing.T) {
 		})
 		text := l.clear(t.Context())
 		want := "POL-99: its paths are as claimed, but label pod=server of Pod sctp-x/agent-1 is left; it could not clean up: x/server on node a: labels of pod sctp-x/agent-1: the server is gone\n"
-		if text != want || refused != 1 {
+		if text != want+l.whereabouts() || refused != 1 {
 			t.Errorf("it fails with\n%s\nwant\n%s", text, want)
 		}
 		if got := left(t, newLab(b.Run, "SVC-98")); got != "" {
@@ -197,8 +197,8 @@ func TestLastWords(t *testing.T) {
 				})
 				tt.do(t, l)
 				l.endParted(t.Context())
-				_, broken := l.brokenInvariants(t.Context())
-				if got := strings.Join(broken, "; "); !strings.HasPrefix(got, tt.want) || (got == "") != (tt.want == "") || strings.Contains(got, "; ") {
+				theirs, ours := l.brokenInvariants(t.Context())
+				if got := strings.Join(append(sentences(theirs), ours...), "; "); !strings.HasPrefix(got, tt.want) || (got == "") != (tt.want == "") || strings.Contains(got, "; ") {
 					t.Errorf("broken are %q, want %q", got, tt.want)
 				}
 				if _, err := b.client.CoreV1().Pods(m.real).Get(t.Context(), m.pod, metav1.GetOptions{}); err == nil {

@@ -143,6 +143,16 @@ var findings = map[string]struct {
 		}
 		l.ExpectProtocols(ctx, "x", "service/backends.yaml", "policy/allow-port-6000.yaml")
 	}},
+	"associations that are left": {diag.AssociationLeft, func(_ *testing.T, b *bench, l *Lab, ctx running) {
+		b.lie(func(a *agent, _ wire.Request, r *wire.Reply) {
+			if r.State != nil && a == b.agents[0] {
+				r.State.Counters = wire.Counters{wire.CurrEstab: 2}
+			}
+		})
+		if text := l.clear(ctx); text != "" {
+			panic(text)
+		}
+	}},
 	"bad checksums": {diag.BadChecksum, func(_ *testing.T, b *bench, l *Lab, ctx running) {
 		b.tick(wire.ChecksumErrors)
 		l.ExpectChecksums(ctx, func() {})

@@ -95,12 +95,14 @@ func (l *Lab) badSymptoms(wrong []string) []diag.Symptom {
 	return found(diag.BadChecksum, symptoms)
 }
 
+const badChecksum = "%d SCTP packets with a bad checksum came to %s on node %s"
+
 // badSums are sentences on packets whose checksum a kernel found bad between two readings.
 func badSums(before, after map[*member]wire.Counters) []string {
 	var out []string
 	for m, now := range after {
 		if n := now[wire.ChecksumErrors] - before[m][wire.ChecksumErrors]; n > 0 && before[m] != nil {
-			out = append(out, fmt.Sprintf("%d SCTP packets with a bad checksum came to %s on node %s", n, m.name(), m.node))
+			out = append(out, fmt.Sprintf(badChecksum, n, m.name(), m.node))
 		}
 	}
 	slices.Sort(out)
