@@ -44,7 +44,7 @@ type wait struct {
 // waited for, how long, and what was seen last.
 func (p *Provider) await(ctx context.Context, r *Rollout, way way) error {
 	w := &wait{Provider: p, rollout: r, way: way, begun: p.now(), phases: map[string]string{}, since: map[string]time.Time{}, warned: map[string]bool{}}
-	ctx, cancel := context.WithTimeoutCause(ctx, p.budget(r), errBudget)
+	budget, cancel := context.WithTimeoutCause(ctx, p.budget(r), errBudget)
 	defer cancel()
 	tick := time.NewTicker(cmp.Or(p.Poll, poll))
 	defer tick.Stop()
@@ -55,11 +55,15 @@ func (p *Provider) await(ctx context.Context, r *Rollout, way way) error {
 		}
 		select {
 		case <-tick.C:
-		case <-ctx.Done():
-			return w.late(context.Cause(ctx))
+		case <-budget.Done():
+			return w.late(context.Cause(budget))
 		}
 	}
 }
+
+// lookLimit is for reading everything once. It is not what is left of the budget: a call that
+// would end too late fails at once, as if nobody had answered.
+const lookLimit = 30 * time.Second
 
 var errBudget = errors.New("the time for it is over")
 
@@ -86,10 +90,12 @@ func (w *wait) late(why error) error {
 // look reads everything once. An API server that does not answer is waited for: with a
 // single node of the control plane it reboots, too.
 func (w *wait) look(ctx context.Context) (finished bool, err error) {
-	pools, err := w.api.Pools(ctx)
+	reading, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	pools, err := w.api.Pools(reading)
 	if err == nil {
 		var nodes []Node
-		if nodes, err = w.api.Nodes(ctx); err == nil {
+		if nodes, err = w.api.Nodes(reading); err == nil {
 			w.found()
 			return w.judge(ctx, pools, nodes)
 		}
