@@ -59,7 +59,7 @@ func (l *Lab) wholeLeft(what string, o metav1.Object) string { return what + " i
 // podLeft is of a pod that specs have given labels: an agent of the fleet has none now, and
 // whatever else has some is selected by what later specs apply.
 func (l *Lab) podLeft(what string, o metav1.Object) string {
-	if !worded(o.GetLabels()) {
+	if !worded(o.GetLabels()) || !signed(o) {
 		return ""
 	}
 	inFleet := func(m *member) bool { return m.real == o.GetNamespace() && m.pod == o.GetName() }
@@ -69,12 +69,16 @@ func (l *Lab) podLeft(what string, o metav1.Object) string {
 	return l.wholeLeft(what, o)
 }
 
-// labelsLeft is of labels as specs give them, which have no prefix. A namespace's own has none,
-// either.
+// labelsLeft is of labels as specs give them, which have no prefix. What no spec has signed has
+// none of theirs: namespaces have some of the suite's and of the test framework's, and on
+// somebody's cluster webhooks give others.
 func (l *Lab) labelsLeft(what string, o metav1.Object) string {
+	if !signed(o) {
+		return ""
+	}
 	var labels []string
 	for _, key := range slices.Sorted(maps.Keys(o.GetLabels())) {
-		if !strings.Contains(key, "/") && key != nameLabel {
+		if !strings.Contains(key, "/") && key != nameLabel && key != frameworkLabel {
 			labels = append(labels, key+"="+o.GetLabels()[key])
 		}
 	}
@@ -86,6 +90,12 @@ func (l *Lab) labelsLeft(what string, o metav1.Object) string {
 	}
 	return fmt.Sprintf("labels %s of %s are left%s", strings.Join(labels, ", "), what, l.by(o))
 }
+
+// frameworkLabel is what k8s.io/kubernetes/test/e2e/framework puts on namespaces.
+const frameworkLabel = "e2e-run"
+
+// signed says whether a spec has made an object, or put labels on it, and not taken them off.
+func signed(o metav1.Object) bool { return o.GetAnnotations()[cluster.SpecAnnotation] != "" }
 
 // by names the spec that has left something, where that is another one.
 func (l *Lab) by(o metav1.Object) string {

@@ -111,16 +111,20 @@ func TestWhatIsMadeIsSigned(t *testing.T) {
 // applied later would select it.
 func TestLabelsAreLeft(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "sctp-x", Labels: map[string]string{cluster.RunLabel: "1a2b3", nameLabel: "x"}}}
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "sctp-x", Labels: map[string]string{cluster.RunLabel: "1a2b3", nameLabel: "x", frameworkLabel: "d4d0", "injected": "yes"}}}
 		if _, err := b.client.CoreV1().Namespaces().Create(t.Context(), ns, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		l := b.lab(t, "x/server:80 role=db", "x/client")
+		l := stripped(t, b, "x/server:80 role=db", "x/client")
+		if got := left(t, l); got != "" {
+			t.Errorf("of what no spec has put on a namespace it says %s", got)
+		}
+		l = b.lab(t, "x/server:80 role=db", "x/client")
 		if err := l.labelNamespace(t.Context(), "x", []string{"tier=gold"}); err != nil {
 			t.Fatal(err)
 		}
 		m := l.member("x/client")
-		want := "labels pod=server, role=db of Pod sctp-x/agent-1 are left; label pod=client of Pod sctp-x/" + m.pod + " is left; label tier=gold of Namespace sctp-x is left"
+		want := "labels pod=server, role=db of Pod sctp-x/" + l.member("x/server").pod + " are left; label pod=client of Pod sctp-x/" + m.pod + " is left; labels injected=yes, tier=gold of Namespace sctp-x are left"
 		if got := left(t, l); got != want {
 			t.Errorf("left is\n%s\nwant\n%s", got, want)
 		}
