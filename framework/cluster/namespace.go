@@ -36,8 +36,8 @@ const leaseName = "sctp-run"
 const leaseTerm = 60 * time.Second
 
 // CreateNamespace makes a namespace of a run and the Lease in it. level is what Pod
-// Security admission enforces there; on OKD privileged pods need a RoleBinding, too. Where the namespace was made but the rest was not,
-// it is returned beside the error, to be removed.
+// Security admission enforces there; on OKD privileged pods need a RoleBinding, too. Where
+// the namespace was made but the rest was not, it is returned beside the error, to be removed.
 func (c *Cluster) CreateNamespace(ctx context.Context, run, name string, level psa.Level, labels map[string]string) (*corev1.Namespace, error) {
 	if level == psa.LevelPrivileged {
 		if err := c.mayAdmitPrivileged(ctx); err != nil {

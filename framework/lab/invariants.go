@@ -110,9 +110,7 @@ func (l *Lab) badChecksums(after map[*member]wire.Counters) []diag.Symptom {
 			if !known && !m.onPodNetwork() {
 				continue // hired by the spec for a later step; what its node counts is not its own
 			}
-			if n := now[wire.ChecksumErrors] - before[wire.ChecksumErrors]; n > 0 {
-				out = append(out, m.shows(diag.BadChecksum, badChecksum, n, m.name(), m.node))
-			}
+			out = append(out, m.badSums(before, now)...)
 		}
 	}
 	slices.SortFunc(out, bySentence)

@@ -29,13 +29,12 @@ func (l *Lab) ExpectChecksums(ctx ginkgo.SpecContext, do func()) {
 		}
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: the counters of %s/%s on node %s could not be read: %v", l.id, m.namespace, m.pod, m.node, e))
 	}
-	wrong = append(wrong, badSums(before, after)...)
+	symptoms := append(l.badSymptoms(wrong), badSums(before, after)...)
 	switch {
 	case ctx.Err() != nil:
 		return
-	case len(wrong) > 0:
-		causes := l.causes(l.badSymptoms(wrong))
-		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: %s\n%s%s", l.id, wrong[0], reach.Told(causes), l.whereabouts()))
+	case len(symptoms) > 0:
+		l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: %s\n%s%s", l.id, symptoms[0].Said, reach.Told(l.causes(symptoms)), l.whereabouts()))
 	case err != nil:
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: no capture: %v", l.id, err))
 	case l.run.Eyes == nil:
@@ -81,7 +80,7 @@ func (l *Lab) nodes() []string {
 	return slices.Compact(out)
 }
 
-// badSymptoms are of sentences on bad checksums, each of which names its node.
+// badSymptoms are of what captures say of bad checksums in sentences, each of which names its node.
 func (l *Lab) badSymptoms(wrong []string) []diag.Symptom {
 	symptoms := make([]diag.Symptom, len(wrong))
 	for i, text := range wrong {
@@ -95,16 +94,23 @@ func (l *Lab) badSymptoms(wrong []string) []diag.Symptom {
 	return found(diag.BadChecksum, symptoms)
 }
 
-const badChecksum = "%d SCTP packets with a bad checksum came to %s on node %s"
-
-// badSums are sentences on packets whose checksum a kernel found bad between two readings.
-func badSums(before, after map[*member]wire.Counters) []string {
-	var out []string
+// badSums are symptoms of packets whose checksum a kernel found bad between two readings.
+func badSums(before, after map[*member]wire.Counters) []diag.Symptom {
+	var out []diag.Symptom
 	for m, now := range after {
-		if n := now[wire.ChecksumErrors] - before[m][wire.ChecksumErrors]; n > 0 && before[m] != nil {
-			out = append(out, fmt.Sprintf(badChecksum, n, m.name(), m.node))
+		if before[m] != nil {
+			out = append(out, m.badSums(before[m], now)...)
 		}
 	}
-	slices.Sort(out)
+	slices.SortFunc(out, bySentence)
 	return out
+}
+
+// badSums is the symptom of one agent, if there is one.
+func (m *member) badSums(before, now wire.Counters) []diag.Symptom {
+	n := now[wire.ChecksumErrors] - before[wire.ChecksumErrors]
+	if n <= 0 {
+		return nil
+	}
+	return []diag.Symptom{m.shows(diag.BadChecksum, "%d SCTP packets with a bad checksum came to %s on node %s", n, m.name(), m.node)}
 }
