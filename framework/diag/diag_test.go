@@ -405,17 +405,22 @@ func TestFacts(t *testing.T) {
 // Saved symptoms are explained again to the same words.
 func TestSymptomsCanBeSaved(t *testing.T) {
 	for _, c := range cases {
-		raw, err := json.Marshal(c.symptom)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var back Symptom
-		if err := json.Unmarshal(raw, &back); err != nil {
-			t.Fatal(err)
-		}
-		if !reflect.DeepEqual(Explain([]Symptom{back}), Explain([]Symptom{c.symptom})) {
-			t.Errorf("%s is explained otherwise when it was saved", c.name)
-		}
+		saved(t, c.name, c.symptom)
+	}
+}
+
+func saved(t *testing.T, name string, s Symptom) {
+	t.Helper()
+	raw, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Symptom
+	if err := json.Unmarshal(raw, &back); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(Explain([]Symptom{back}), Explain([]Symptom{s})) {
+		t.Errorf("%s is explained otherwise when it was saved", name)
 	}
 }
 

@@ -364,7 +364,8 @@ func TestLateNamesTheNode(t *testing.T) {
 	w.stopped = "b"
 	_, err := w.provider(func(o *Options) { o.PerNode = 50 * time.Millisecond }).Enable(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "node b is told, and its daemon has not begun for ") ||
-		!strings.Contains(err.Error(), "(state Done, reason none, desiredConfig rendered-worker-") {
+		!strings.Contains(err.Error(), "(state Done, reason none, desiredConfig rendered-worker-") ||
+		strings.Contains(err.Error(), "has not answered") { // for its last look had too little time
 		t.Errorf("error %v", err)
 	}
 }

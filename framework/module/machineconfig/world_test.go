@@ -330,6 +330,9 @@ func (w *world) report() {
 
 // What follows is the API.
 
+// errHurried is how client-go's rate limiter refuses a call that could not be over in time.
+var errHurried = errors.New("client rate limiter Wait returned an error: rate: Wait(n=1) would exceed context deadline")
+
 var errLost = errors.New("dial tcp 10.0.0.1:6443: connection refused")
 
 func (w *world) lost() error {
@@ -343,9 +346,12 @@ func (w *world) lost() error {
 
 func (w *world) Topology(context.Context) (string, error) { return w.topology, nil }
 
-func (w *world) Pools(context.Context) ([]Pool, error) {
+func (w *world) Pools(ctx context.Context) ([]Pool, error) {
 	if err := w.lost(); err != nil {
 		return nil, err
+	}
+	if end, bounded := ctx.Deadline(); bounded && time.Until(end) < time.Second {
+		return nil, errHurried
 	}
 	if len(w.pools) == 0 {
 		return nil, Absent{"no pools"}
