@@ -168,11 +168,11 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 		l.timeTwins(series, begun)
 		wrong := series.Report.Wrong()
 		switch {
-		case len(wrong) == 0 && series.Holding() >= hold, series.Report.State == reach.Intermittent:
+		case len(wrong) == 0 && series.Holding() >= hold, series.Ended():
 			return series
 		case len(wrong) == 0:
 			continue
-		case series.Report.Took > l.patience && !series.Hasty, series.Report.Took > l.run.Patience, l.lasting(wrong) && series.Report.Rounds > 1:
+		case series.Report.Took > l.patience && !series.Hasty && !series.Lossy, series.Report.Took > l.run.Patience, l.lasting(wrong) && series.Report.Rounds > 1:
 			return series
 		}
 		await(ctx, begun.Add(pace))

@@ -475,6 +475,42 @@ func TestAHastyRoundIsFollowedBySlowerOnes(t *testing.T) {
 	})
 }
 
+// Where packets are lost a table that was right is asked again, and no longer than the run's
+// patience.
+func TestALossyRoundIsFollowedByOthers(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		last  int // batch that loses an association
+		state reach.State
+	}{
+		{"for a moment", 2, reach.Held},
+		{"for ever", 1 << 20, reach.Intermittent},
+	} {
+		on(t, func(t *testing.T, b *bench) {
+			b.Patience = 30 * time.Second
+			l := b.lab(t, "x/server:80,81", "x/client")
+			b.change(func(b *bench, from *agent, p wire.Probe) string {
+				if b.batches > 1 && b.batches <= tt.last {
+					return port81("ETIMEDOUT")(b, from, p)
+				}
+				return b.open(from, p)
+			})
+			b.lies = func(_ *agent, _ wire.Request, r *wire.Reply) {
+				if r.Batch != nil {
+					for i := range r.Batch.Observations {
+						r.Batch.Observations[i].Connect = max(r.Batch.Observations[i].Connect, wire.Micros(holdTimers.RTOInitial)*1000)
+					}
+				}
+			}
+			begun := time.Now()
+			r := claim(t, l, AllAnswered)
+			if took := time.Since(begun); r.State != tt.state || (took > b.Patience) != (tt.state == reach.Intermittent) {
+				t.Errorf("%s: after %v\n%s", tt.name, took, r.Text())
+			}
+		})
+	}
+}
+
 // What is saved is judged again, to the same words.
 func TestEvidenceIsSaved(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {

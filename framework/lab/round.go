@@ -26,8 +26,9 @@ import (
 // be wrong, too: connection tracking forgets a handshake after three seconds
 // (nf_conntrack_sctp_timeout_cookie_wait, _cookie_echoed), so that a COOKIE-ECHO which is sent
 // again after three, the kernel's own RTO, is never answered (seen with 10 % loss). While a
-// table settles an attempt may fail early, for there will be another; once it holds none may
-// fail for a lost packet, and six INITs make that unlikely. Data is sent again after a second,
+// table settles an attempt may fail early, for there will be another; once it holds six INITs
+// make it unlikely that one fails for lost packets, and where it does the round proves nothing
+// (reach.Series.Lossy). Data is sent again after a second,
 // as the RFC advises (RFC 9260 section 16): hosts that are slow are not made slower by sending
 // everything twice.
 var (

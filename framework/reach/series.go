@@ -65,6 +65,7 @@ type Series struct {
 	Shared []Unfair // what is wrong with the sharing
 	twin   string   // how the TCP twin shares out, in words
 	Hasty  bool     // a denial was waited for no longer than an open path took: later ones need the slower profile
+	Lossy  bool     // what came to be wrong in the last round may be for lost packets
 	held   int      // rounds that were right after the first one that was; -1 before
 }
 
@@ -78,12 +79,16 @@ func NewSeries(c Claim) *Series {
 // Holding is how many rounds were right after the first one that was, -1 before any.
 func (s *Series) Holding() int { return s.held }
 
-// Add judges the next batch, round by round. After one that is wrong where all were right
-// before, later ones change nothing.
+// Ended says whether no later round can change what the series amounts to: one was wrong
+// where all were right before, and not for lost packets.
+func (s *Series) Ended() bool { return s.Report.State == Intermittent && !s.Lossy }
+
+// Add judges the next batch, round by round. After one that ends the series, later ones change
+// nothing.
 func (s *Series) Add(asked []Asked) {
 	doubts := doubtsOf(asked)
 	s.share(asked)
-	for len(asked) > 0 && s.Report.State != Intermittent {
+	for len(asked) > 0 && !s.Ended() {
 		n := 1
 		for n < len(asked) && asked[n].Round == asked[0].Round {
 			n++
@@ -104,6 +109,7 @@ func (s *Series) add(round []Asked, doubts map[doubt]string) {
 	s.Report.Rounds++
 	s.Report.Results = weigh(s.Matrices, round, doubts)
 	s.Report.Took = round[0].Elapsed.Duration()
+	s.Lossy = false
 	switch right := len(s.Report.Wrong()) == 0; {
 	case right && s.tooHasty(round): // it proves nothing, neither way
 		s.Hasty, s.Report.State = true, Unsettled
@@ -111,8 +117,38 @@ func (s *Series) add(round []Asked, doubts map[doubt]string) {
 		s.held++
 		s.Report.State = Held
 	case s.held >= 0:
-		s.Report.State = Intermittent
+		s.Report.State, s.Lossy = Intermittent, lossy(round)
 	}
+}
+
+// lossy says whether all that is wrong in a round may be for lost packets: an association that
+// was to be had came to nothing after chunks of its handshake were sent again, and one of the
+// same family that came up beside it had to send again, too. A handshake is not made to live
+// through that behind a NAT: when a COOKIE-ECHO and the next one are lost, connection tracking
+// has forgotten it (nf_conntrack_sctp_timeout_cookie_wait, 3 s), and nothing that is sent later
+// on is led to the server that made the cookie.
+func lossy(round []Asked) bool {
+	again := map[Family]bool{}
+	for _, a := range round {
+		if a.Evidence.Seen != nil && a.Evidence.Seen.Greeting != nil && sentAgain(a.Evidence) {
+			again[a.Family] = true
+		}
+	}
+	return !slices.ContainsFunc(round, func(a Asked) bool {
+		f := Judge(a.Evidence)
+		excused := a.Want == Word(Answered) && f.Connecting && (f.Outcome == Silent || f.Outcome == Refused) && sentAgain(a.Evidence) && again[a.Family]
+		return !a.Want.Admits(f) && !excused
+	})
+}
+
+// sentAgain says whether the client of an SCTP probe has sent a chunk more than once: a
+// handshake that takes longer than the first timer has.
+func sentAgain(e Evidence) bool {
+	if e.Probe.Proto != wire.SCTP || e.Seen == nil {
+		return false
+	}
+	took := time.Duration(e.Seen.Connect) * time.Microsecond
+	return took >= e.Probe.Timers.RTOInitial.Duration() || e.Seen.Assoc != nil && e.Seen.Assoc.Retrans > 0
 }
 
 // tooHasty calls broken each silence that was waited for no longer than the fastest path that

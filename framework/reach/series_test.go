@@ -293,3 +293,68 @@ func TestADenialBesideASlowPathProvesNothing(t *testing.T) {
 		t.Error("a path that is fast enough makes a denial hasty")
 	}
 }
+
+// A handshake that came to nothing proves nothing where packets are lost on the paths beside
+// it, and everything where none are, or where it was not lost packets that ended it.
+func TestLostPacketsProveNothing(t *testing.T) {
+	m := Matrix{Family: IPv4, Rows: allNamed("x/client"), Columns: allNamed("x/server:80 x/server:81"), Want: [][]Word{{Word(Answered), Word(Answered)}}}
+	slow := func(e *Evidence) { e.Seen.Connect = wire.Micros(timers.RTOInitial) * 1000 }
+	resent := func(e *Evidence) { e.Seen.Assoc = &wire.Assoc{Retrans: 1} }
+	over := func(p wire.Proto) event { return func(e *Evidence) { e.Probe.Proto = p } }
+	for name, tt := range map[string]struct {
+		beside, wrong []event
+		want          Word
+		lossy         bool
+	}{
+		"a handshake beside was sent again": {[]event{events["answered"], slow}, []event{events["silent"]}, Word(Answered), true},
+		"data beside was sent again":        {[]event{events["answered"], resent}, []event{events["silent"]}, Word(Answered), true},
+		"aborted when it was sent again":    {[]event{events["answered"], slow}, []event{events["refused"], slow}, Word(Answered), true},
+		"nothing is lost":                   {[]event{events["answered"]}, []event{events["silent"]}, Word(Answered), false},
+		"nothing beside came up":            {[]event{events["silent"]}, []event{events["silent"]}, Word(Answered), false},
+		"refused at once":                   {[]event{events["answered"], slow}, []event{events["refused"]}, Word(Answered), false},
+		"no way to the server":              {[]event{events["answered"], slow}, []event{events["unreachable"], slow}, Word(Answered), false},
+		"it came up":                        {[]event{events["answered"], slow}, []event{events["stalled"], slow}, Word(Answered), false},
+		"messages changed":                  {[]event{events["answered"], slow}, []event{events["changed"], slow}, Word(Answered), false},
+		"a denial that let one in":          {[]event{events["answered"], slow}, []event{events["answered"], slow}, Denied, false},
+		"TCP is to be answered":             {[]event{events["answered"], slow}, []event{events["silent"], over(wire.TCP)}, Word(Answered), false},
+		"only TCP beside it was slow":       {[]event{events["answered"], slow, over(wire.TCP)}, []event{events["silent"]}, Word(Answered), false},
+		"the agent says nothing":            {[]event{events["answered"], slow}, []event{events["no-reply"]}, Word(Answered), false},
+	} {
+		m.Want[0][1] = tt.want
+		s := NewSeries(Claim{ID: "SVC-04", Series: 1, Matrices: []Matrix{m}})
+		round := func(beside, other []event) []Asked {
+			asked := func(server string, w Word, events []event) Asked {
+				return Asked{Series: 1, Round: s.Report.Rounds + 1, Family: IPv4, Client: "x/client", Server: server, Want: w, Evidence: evidence(wire.SCTP, events...),
+					Moved: wire.Counters{wire.T1InitExpireds: 99, wire.InSCTPPacks: 99, wire.AttemptFails: 99}}
+			}
+			return []Asked{asked("x/server:80", Word(Answered), beside), asked("x/server:81", tt.want, other)}
+		}
+		right := []event{events["answered"]}
+		if tt.want.Denies() {
+			right = []event{events["silent"]}
+		}
+		if s.Add(round(right[:1:1], tt.wrong)); s.Ended() || s.Lossy {
+			t.Errorf("%s: a table that has not settled: ended %v, lossy %v", name, s.Ended(), s.Lossy)
+		}
+		s.Add(round([]event{events["answered"]}, right))
+		if s.Add(round(tt.beside, tt.wrong)); s.Lossy != tt.lossy || s.Ended() == tt.lossy || s.Report.State != Intermittent {
+			t.Errorf("%s: lossy %v, ended %v, %s", name, s.Lossy, s.Ended(), s.Report.State)
+		}
+		if s.Add(round([]event{events["answered"]}, right)); tt.lossy && (s.Holding() != 1 || s.Lossy || s.Report.State != Held) || !tt.lossy && s.Holding() != 0 {
+			t.Errorf("%s, and right again: holding %d, lossy %v, %s", name, s.Holding(), s.Lossy, s.Report.State)
+		}
+	}
+}
+
+// Where one family loses packets the other does not excuse itself with that.
+func TestLossIsOfOneFamily(t *testing.T) {
+	six, four := one(1, wire.SCTP, "x/server:80", "answered", nil), one(1, wire.SCTP, "x/server:80", "silent", nil)
+	six.Family, six.Want, four.Want = IPv6, Word(Answered), Word(Answered)
+	six.Evidence.Seen.Connect = wire.Micros(window.Microseconds())
+	if lossy([]Asked{six, four}) {
+		t.Error("a loss over IPv6 excuses a silence over IPv4")
+	}
+	if six.Family = IPv4; !lossy([]Asked{six, four}) {
+		t.Error("a loss in its own family does not")
+	}
+}
