@@ -66,6 +66,7 @@ type Series struct {
 	twin   string   // how the TCP twin shares out, in words
 	Hasty  bool     // a denial was waited for no longer than an open path took: later ones need the slower profile
 	Lossy  bool     // what came to be wrong in the last round may be for lost packets
+	resent bool     // an association came up only after something was sent again
 	held   int      // rounds that were right after the first one that was; -1 before
 }
 
@@ -109,6 +110,7 @@ func (s *Series) add(round []Asked, doubts map[doubt]string) {
 	s.Report.Rounds++
 	s.Report.Results = weigh(s.Matrices, round, doubts)
 	s.Report.Took = round[0].Elapsed.Duration()
+	lossy := s.lossy(round)
 	s.Lossy = false
 	switch right := len(s.Report.Wrong()) == 0; {
 	case right && s.tooHasty(round): // it proves nothing, neither way
@@ -117,26 +119,23 @@ func (s *Series) add(round []Asked, doubts map[doubt]string) {
 		s.held++
 		s.Report.State = Held
 	case s.held >= 0:
-		s.Report.State, s.Lossy = Intermittent, lossy(round)
+		s.Report.State, s.Lossy = Intermittent, lossy
 	}
 }
 
 // lossy says whether all that is wrong in a round may be for lost packets: an association that
-// was to be had came to nothing after chunks of its handshake were sent again, and one of the
-// same family that came up beside it had to send again, too. A handshake is not made to live
-// through that behind a NAT: when a COOKIE-ECHO and the next one are lost, connection tracking
-// has forgotten it (nf_conntrack_sctp_timeout_cookie_wait, 3 s), and nothing that is sent later
-// on is led to the server that made the cookie.
-func lossy(round []Asked) bool {
-	again := map[Family]bool{}
-	for _, a := range round {
-		if a.Evidence.Seen != nil && a.Evidence.Seen.Greeting != nil && sentAgain(a.Evidence) {
-			again[a.Family] = true
-		}
-	}
-	return !slices.ContainsFunc(round, func(a Asked) bool {
+// was to be had came to nothing after chunks of its handshake were sent again, and one that
+// came up, then or in an earlier round, had to send again, too. A handshake need not live
+// through that: when a COOKIE-ECHO and the next one are lost, connection tracking has forgotten
+// it (nf_conntrack_sctp_timeout_cookie_wait, 3 s), and what is sent later on is refused, dropped
+// or led to a server that did not make the cookie.
+func (s *Series) lossy(round []Asked) bool {
+	s.resent = s.resent || slices.ContainsFunc(round, func(a Asked) bool {
+		return a.Evidence.Seen != nil && a.Evidence.Seen.Greeting != nil && sentAgain(a.Evidence)
+	})
+	return s.resent && !slices.ContainsFunc(round, func(a Asked) bool {
 		f := Judge(a.Evidence)
-		excused := a.Want == Word(Answered) && f.Connecting && (f.Outcome == Silent || f.Outcome == Refused) && sentAgain(a.Evidence) && again[a.Family]
+		excused := a.Want == Word(Answered) && f.Connecting && (f.Outcome == Silent || f.Outcome == Refused) && sentAgain(a.Evidence)
 		return !a.Want.Admits(f) && !excused
 	})
 }

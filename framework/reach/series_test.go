@@ -346,15 +346,22 @@ func TestLostPacketsProveNothing(t *testing.T) {
 	}
 }
 
-// Where one family loses packets the other does not excuse itself with that.
-func TestLossIsOfOneFamily(t *testing.T) {
-	six, four := one(1, wire.SCTP, "x/server:80", "answered", nil), one(1, wire.SCTP, "x/server:80", "silent", nil)
-	six.Family, six.Want, four.Want = IPv6, Word(Answered), Word(Answered)
-	six.Evidence.Seen.Connect = wire.Micros(window.Microseconds())
-	if lossy([]Asked{six, four}) {
-		t.Error("a loss over IPv6 excuses a silence over IPv4")
+// A loss that was seen in an earlier round is a loss.
+func TestALossIsRemembered(t *testing.T) {
+	s := claimed("x/server:80", Word(Answered))
+	round := func(what string, connect time.Duration) []Asked {
+		a := one(s.Report.Rounds+1, wire.SCTP, "x/server:80", what, wire.Counters{wire.T1InitExpireds: 9})
+		a.Want, a.Evidence.Seen.Connect = Word(Answered), wire.Micros(connect.Microseconds())
+		return []Asked{a}
 	}
-	if six.Family = IPv4; !lossy([]Asked{six, four}) {
-		t.Error("a loss in its own family does not")
+	s.Add(round("answered", window))
+	s.Add(round("answered", time.Millisecond))
+	if s.Add(round("silent", window)); !s.Lossy {
+		t.Error("a silence after a loss ends the series")
+	}
+	s = NewSeries(s.Claim)
+	s.Add(round("answered", time.Millisecond))
+	if s.Add(round("silent", window)); s.Lossy {
+		t.Error("a silence without any loss does not")
 	}
 }
