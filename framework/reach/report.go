@@ -182,12 +182,26 @@ func Told(causes []Cause) string {
 	return b.String()
 }
 
-// cause is the beginning of the first line where a cause is known: that of the most paths.
+// cause is the beginning of the first line where a cause is known: that of the most paths, or
+// what kept the suite from knowing.
 func (r Report) cause() string {
-	if len(r.Causes) == 0 {
+	if len(r.Causes) > 0 {
+		return r.Causes[0].Sentence + "; "
+	}
+	if r.Ground() != GroundBroken {
 		return ""
 	}
-	return r.Causes[0].Sentence + "; "
+	times := map[string]int{}
+	often := ""
+	for _, p := range r.Wrong() {
+		if p.Outcome != Broken {
+			continue
+		}
+		if times[p.Reason]++; times[p.Reason] > times[often] {
+			often = p.Reason
+		}
+	}
+	return "the suite cannot tell: " + often + "; "
 }
 
 // grid draws the matrix: as the spec has it where it is right, in capitals where not.

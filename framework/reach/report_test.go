@@ -241,3 +241,23 @@ func TestManyWrongPaths(t *testing.T) {
 		t.Errorf("%d paths are printed in\n%s", n, text)
 	}
 }
+
+// Where the suite could not ask, the first line has the trouble that most paths had; where
+// something else is wrong, too, that is what counts.
+func TestTroubleStandsFirst(t *testing.T) {
+	r := report(scene(t, IPv4, `
+		            x/server:80         x/server:81
+		x/client    answered=no-reply   denied=no-socket
+		x/stranger  answered=lost       denied=lost
+	`))
+	if first, _, _ := strings.Cut(r.Text(), "\n"); !strings.HasPrefix(first, "POL-05: the suite cannot tell: no observation: the stream ended; 4 of 4 paths") {
+		t.Errorf("the first line is %q", first)
+	}
+	r = report(scene(t, IPv4, `
+		            x/server:80        x/server:81
+		x/client    answered=no-reply  denied=answered
+	`))
+	if first, _, _ := strings.Cut(r.Text(), "\n"); !strings.HasPrefix(first, "POL-05: 2 of 2 paths") {
+		t.Errorf("the first line is %q", first)
+	}
+}

@@ -72,6 +72,7 @@ var events = map[string]event{
 	"no-protocol":  endedAt(wire.StageConnect, wire.EndedByKernel, "ENOPROTOOPT"),
 	"stalled":      endedAt(wire.StageEcho, wire.EndedByKernel, "ETIMEDOUT"),
 	"no-reply":     func(e *Evidence) { e.Trouble = "agent x/stranger, after 21.3s: no reply: the agent was given 21.3s" },
+	"lost":         func(e *Evidence) { e.Trouble = "the stream ended" },
 	"wrong-server": answeredBy(identity("x/other")),
 	"changed": func(e *Evidence) {
 		answeredBy(identity("x/server"))(e)
