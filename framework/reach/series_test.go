@@ -214,6 +214,37 @@ func TestGrounds(t *testing.T) {
 	}
 }
 
+// Somebody else's policies may be why something is denied, and nothing else.
+func TestForeignPolicies(t *testing.T) {
+	for _, c := range []struct {
+		want  Word
+		found string
+		may   bool // be for a policy
+	}{
+		{Word(Answered), "silent", true},
+		{Word(Answered), "refused", true},
+		{Word(Answered), "unreachable", true},
+		{Word(Answered), "wrong-server", false},
+		{Word(Answered), "changed", false},
+		{Denied, "answered", false},
+		{Denied, "stalled", false},
+	} {
+		s := claimed("x/server:80", c.want)
+		s.Foreign = []string{"x/default-deny", "x/quota"}
+		s.Add([]Asked{one(1, wire.SCTP, "x/server:80", c.found, wire.Counters{wire.T1InitExpireds: 60, wire.InSCTPPacks: 60})})
+		ground, text := s.Conclusion()
+		if told := strings.Contains(text, "may deny what it asks for: x/default-deny, x/quota\n"); told != c.may || (ground == GroundUnsupported) != c.may {
+			t.Errorf("%s, found %s: %s\n%s", c.want, c.found, ground, text)
+		}
+	}
+	s := claimed("x/server:80", Word(Answered))
+	s.Foreign = []string{"x/default-deny"}
+	s.Add([]Asked{one(1, wire.SCTP, "x/server:80", "answered", nil)})
+	if ground, text := s.Conclusion(); ground != "" {
+		t.Errorf("all is well: %s\n%s", ground, text)
+	}
+}
+
 // Where a cell is asked several times in a round, one wrong answer is enough, whenever it came.
 func TestOneWrongOfMany(t *testing.T) {
 	for rounds, right := range map[string]bool{
