@@ -26,6 +26,9 @@ type Step struct {
 	Trouble  string            `json:"trouble,omitempty"` // why there is no reply
 }
 
+// noSCTP are the error numbers with which only a kernel without SCTP answers (socket(2)).
+var noSCTP = []string{"EPROTONOSUPPORT", "ESOCKTNOSUPPORT"}
+
 // fault is what is wrong with a step by itself: nobody answered it, or the kernel did not do
 // what it must.
 func (s *Step) fault() *Fault {
@@ -35,6 +38,8 @@ func (s *Step) fault() *Fault {
 		return nil
 	case s.Reply == nil:
 		return &Fault{Ground: reach.GroundBroken, Text: what + s.Trouble, At: s.Answered}
+	case slices.Contains(noSCTP, s.Reply.Errno):
+		return &Fault{Ground: reach.GroundUnsupported, Text: fmt.Sprintf("SCTP is not available on node %s, see MOD-01: %s", s.Node, what+outcome(s.Reply)), At: s.Answered}
 	case s.Must != "" && failed(s.Reply):
 		return &Fault{Ground: s.Must, Text: what + outcome(s.Reply), At: s.Answered}
 	}

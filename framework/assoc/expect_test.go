@@ -59,6 +59,8 @@ var scenes = []struct {
 	{"a step that must be done", nil, client, server, []*Step{{Agent: "x/client@1", Node: "a", Must: reach.GroundFail, Op: wire.SocketOp{Do: wire.DoSet}, Reply: &wire.SocketReply{Ended: 2000}}}, []deceit{
 		{0, errno("EINVAL"), "x/client@1 on a could not set: EINVAL (a call) after 2ms", Fault{}},
 		{0, late, "x/client@1 on a could not set: nothing within 2ms", Fault{}},
+		{0, errno("EPROTONOSUPPORT"), "SCTP is not available on node a, see MOD-01: x/client@1 on a could not set: EPROTONOSUPPORT (a call) after 2ms", Fault{Ground: reach.GroundUnsupported}},
+		{0, errno("ESOCKTNOSUPPORT"), "SCTP is not available on node a, see MOD-01: x/client@1 on a could not set: ESOCKTNOSUPPORT", Fault{Ground: reach.GroundUnsupported}},
 		{0, func(s *Step) { s.Reply, s.Trouble = nil, "its stream ended" }, "x/client@1 on a could not set: its stream ended", Fault{Ground: reach.GroundBroken}},
 	}},
 	{"messages", Arrives{Messages: 3}, server, client, []*Step{passed(client, three...), told(server, arrivals(three...)...), showed(client, wire.SocketStatus{State: "ESTABLISHED", Unacked: 1})}, []deceit{
