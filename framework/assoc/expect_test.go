@@ -2,7 +2,10 @@ package assoc
 
 import (
 	"cmp"
+	"flag"
+	"fmt"
 	"net/netip"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -194,6 +197,7 @@ func ofAssoc(assoc int32, events ...wire.Event) []wire.Event {
 // run is told it or the file; and no kind of expectation is left out.
 func TestEveryKindOfExpectation(t *testing.T) {
 	tried := map[reflect.Type]bool{}
+	var texts strings.Builder
 	for _, s := range scenes {
 		t.Run(s.name, func(t *testing.T) {
 			honest, f := play(t, s.steps, s.of, s.peer, s.what)
@@ -219,6 +223,7 @@ func TestEveryKindOfExpectation(t *testing.T) {
 					continue
 				}
 				text := verdict(t, run)
+				fmt.Fprintf(&texts, "# %s\n%s\n", s.name, text)
 				if !strings.HasPrefix(text, "ASC-99: x/client@1 10.0.0.2 on a -> x/server@1:80 10.0.0.1:80 on b (ipv4): "+f.Text+"; seen on 1 of 2 paths\n") {
 					t.Errorf("the failure is\n%s", text)
 				}
@@ -238,5 +243,21 @@ func TestEveryKindOfExpectation(t *testing.T) {
 		if !tried[reflect.TypeOf(x)] {
 			t.Errorf("nothing is tried of what %q expects", kind)
 		}
+	}
+	golden(t, "testdata/failures.txt", texts.String())
+}
+
+var update = flag.Bool("update", false, "write the golden file anew")
+
+// golden compares a text with that of a file, for people to read, too.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want, err := os.ReadFile(file); err != nil || string(want) != got {
+		t.Errorf("%s: %v; it differs from what is said now, go test -update writes it anew:\n%s", file, err, got)
 	}
 }

@@ -94,11 +94,14 @@ func (s *Step) summary() string {
 		return ": " + outcome(s.Reply)
 	}
 	var parts []string
-	if n := len(s.Op.Messages); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d messages", n))
-	}
-	if n := len(Messages(s.Reply.Events)); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d messages", n))
+	for _, n := range []int{len(s.Op.Messages), len(Messages(s.Reply.Events))} {
+		switch n {
+		case 0:
+		case 1:
+			parts = append(parts, "1 message")
+		default:
+			parts = append(parts, fmt.Sprintf("%d messages", n))
+		}
 	}
 	notes := slices.DeleteFunc(slices.Clone(s.Reply.Events), func(v wire.Event) bool { return v.Kind == wire.EventMessage })
 	for _, v := range notes[max(0, len(notes)-mostEvents):] {
