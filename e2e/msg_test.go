@@ -206,7 +206,7 @@ var _ = chapter("Messages", func() {
 			c.Send(ctx, onStreams(6, 2)...)
 			s.Receive(ctx, 6)
 			c.Set(ctx, wire.Option{Name: wire.ResetOutgoing, Value: 1})
-			s.Await(ctx, wire.EventReset, "")
+			s.StreamsReset(ctx)
 			c.Send(ctx, onStreams(2, 2)...)
 			s.Receive(ctx, 2)
 			s.Expect(assoc.Renumbered{Reset: 1, Numbers: map[uint16]uint16{0: 3, 1: 0}})

@@ -1,6 +1,7 @@
 package assoc
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -74,17 +75,18 @@ func (x Closes) judge(k *known) *Fault {
 	}
 }
 
-// Hears expects the end's last receive to have brought the state that a chunk of its peer
+// Hears expects the end's last receive to have brought the event that a chunk of its peer
 // brings about.
 type Hears struct {
-	Chunk  string `json:"chunk"`
-	State  string `json:"state"`
-	Reason string `json:"reason,omitempty"` // of the upper layer; "" for any
+	Chunk  string         `json:"chunk"`
+	Event  wire.EventKind `json:"event,omitempty"`  // "" is a change of the association
+	State  string         `json:"state,omitempty"`  // of the event, "" for any
+	Reason string         `json:"reason,omitempty"` // of the upper layer; "" for any
 }
 
 func (x Hears) judge(k *known) *Fault {
 	r := k.last(wire.DoReceive).Reply
-	i := slices.IndexFunc(r.Events, func(v wire.Event) bool { return v.State == x.State })
+	i := slices.IndexFunc(r.Events, Arrives{Event: cmp.Or(x.Event, wire.EventAssoc), State: x.State}.Is)
 	if i < 0 {
 		return k.lost(x.Chunk, r)
 	}

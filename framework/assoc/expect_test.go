@@ -94,6 +94,10 @@ var scenes = []struct {
 		{0, events(), "the ABORT of x/client@1 on a did not come to x/server@1 on b, which was told of nothing in 3s", Fault{Class: ChunkLost}},
 		{0, events(change("COMM_LOST")), `x/server@1 on b was aborted with the reason "" (cause code 0), wanted "enough"`, Fault{}},
 	}},
+	{"a stream reset", Hears{Chunk: "RE-CONFIG", Event: wire.EventReset}, server, client, []*Step{told(server, wire.Event{Kind: wire.EventReset})}, []deceit{
+		{0, events(), "the RE-CONFIG of x/client@1 on a did not come to x/server@1 on b, which was told of nothing in 3s", Fault{Class: ChunkLost}},
+		{0, events(change("COMM_LOST")), "the RE-CONFIG of x/client@1 on a did not come to x/server@1 on b, which was told last of assoc-change COMM_LOST in 3s", Fault{Class: ChunkLost}},
+	}},
 	{"an association", Connects{To: "x/server@1:80"}, client, End{}, []*Step{dialled(wire.SocketReply{Ended: 500})}, []deceit{
 		{0, errno("ETIMEDOUT"), "x/client@1 could not connect to x/server@1:80: ETIMEDOUT (a call) after 1ms", Fault{Class: ConnectFailed}},
 	}},

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -60,7 +61,12 @@ func (e *End) Aborted(ctx context.Context, reason string) {
 	e.hears(ctx, assoc.Hears{Chunk: "ABORT", State: "COMM_LOST", Reason: reason})
 }
 
+// StreamsReset waits until this end is told that its peer has reset streams (RFC 6525).
+func (e *End) StreamsReset(ctx context.Context) {
+	e.hears(ctx, assoc.Hears{Chunk: "RE-CONFIG", Event: wire.EventReset})
+}
+
 func (e *End) hears(ctx context.Context, x assoc.Hears) {
-	e.Read(ctx, wire.Until{Event: wire.EventAssoc, State: x.State}, stepPatience)
+	e.Read(ctx, wire.Until{Event: cmp.Or(x.Event, wire.EventAssoc), State: x.State}, stepPatience)
 	e.Expect(x)
 }
