@@ -355,8 +355,10 @@ func TestLostPacketsProveNothing(t *testing.T) {
 		s := NewSeries(Claim{ID: "SVC-04", Series: 1, Matrices: []Matrix{m}})
 		round := func(beside, other []event) []Asked {
 			asked := func(server string, w Word, events []event) Asked {
-				return Asked{Series: 1, Round: s.Report.Rounds + 1, Family: IPv4, Client: "x/client", Server: server, Want: w, Evidence: evidence(wire.SCTP, events...),
-					Moved: wire.Counters{wire.T1InitExpireds: 99, wire.InSCTPPacks: 99, wire.AttemptFails: 99}}
+				return Asked{
+					Series: 1, Round: s.Report.Rounds + 1, Family: IPv4, Client: "x/client", Server: server, Want: w, Evidence: evidence(wire.SCTP, events...),
+					Moved: wire.Counters{wire.T1InitExpireds: 99, wire.InSCTPPacks: 99, wire.AttemptFails: 99},
+				}
 			}
 			return []Asked{asked("x/server:80", Word(Answered), beside), asked("x/server:81", tt.want, other)}
 		}
