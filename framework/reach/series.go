@@ -110,7 +110,7 @@ func (s *Series) add(round []Asked, doubts map[doubt]string) {
 	s.Report.Rounds++
 	s.Report.Results = weigh(s.Matrices, round, doubts)
 	s.Report.Took = round[0].Elapsed.Duration()
-	lossy := s.lossy(round)
+	lossy := s.lossy(round) // also of a round that is right: what it shows is remembered
 	s.Lossy = false
 	switch right := len(s.Report.Wrong()) == 0; {
 	case right && s.tooHasty(round): // it proves nothing, neither way
