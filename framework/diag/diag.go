@@ -32,6 +32,10 @@ type Symptom struct {
 	Said      string `json:"said,omitempty"`      // what it says of that
 	Meanwhile *Ends  `json:"meanwhile,omitempty"` // what moved at both ends while it found that
 
+	// Denied says that, in the same table, a policy kept another path of the same protocol,
+	// family and nodes closed.
+	Denied bool `json:"denied,omitempty"`
+
 	Again  Trial  `json:"again"`            // the same path, with nobody else asking
 	Direct *Trial `json:"direct,omitempty"` // SCTP straight to the pod, for an address that is not a pod's
 	TCP    *Trial `json:"tcp,omitempty"`    // the same address kind, port and pods over TCP

@@ -90,6 +90,7 @@ func denied(s *Symptom)    { s.Want = reach.Denied }
 func refusal(s *Symptom)   { s.Want = reach.Word(reach.Refused) }
 func byClock(s *Symptom)   { s.Again.Evidence.Seen.Ender = wire.EndedByClock }
 func policy(s *Symptom)    { s.Policies = []string{"policy/deny-ingress.yaml"} }
+func beside(s *Symptom)    { s.Denied = true }
 func gone(s *Symptom)      { s.Lifted = []string{"policy/deny-ingress.yaml"} }
 func tcp(s *Symptom)       { t := answeredBy(server); s.TCP = &t }
 func tcpDead(s *Symptom)   { t := ended("connect", "ETIMEDOUT"); s.TCP = &t }
@@ -130,6 +131,7 @@ var cases = []example{
 	{"no permission at the client", symptom(again(ended("socket", "EACCES"))), "sctp-forbidden", "a security policy of node a forbids SCTP sockets"},
 	{"no module at the server", symptom(again(ended("connect", "ENOPROTOOPT"))), "no-sctp-on-server-node", "the host that answered on node b has no SCTP"},
 	{"a policy that TCP heeds", symptom(answered, denied, policy, tcpDead), "policy-ignores-sctp", "node b denies TCP and lets SCTP pass"},
+	{"a policy that is heeded on other paths, and that admits SCTP only", symptom(answered, denied, policy, beside, tcpDead), "policy-admits-denied", "the policy denies it, and the policy engine for servers on node b, which denies other paths, admits it"},
 	{"a policy that nobody heeds", symptom(answered, denied, policy, tcp), "policy-not-enforced", "nobody enforces the policy for servers on node b"},
 	{"a policy, and TCP was not asked", symptom(answered, denied, policy), "policy-not-enforced", "nobody enforces the policy"},
 	{"a policy that says refused, and nobody heeds", symptom(answered, refusal, policy, tcp), "policy-not-enforced", "nobody enforces the policy"},

@@ -18,6 +18,7 @@ const (
 	wantsAnswer   fact = "an answer is wanted"
 	overSCTP      fact = "the path is SCTP's"
 	underPolicy   fact = "a policy applies"
+	deniesBeside  fact = "a policy denies other paths beside it"
 	translated    fact = "the address is a Service's"
 	hostPort      fact = "the address is a hostPort"
 	noSocket      fact = "the client's kernel has no SCTP"
@@ -75,6 +76,7 @@ func facts(s Symptom) map[fact]bool {
 		wantsAnswer:   !s.Want.Denies(),
 		overSCTP:      sctp,
 		underPolicy:   len(s.Policies) > 0,
+		deniesBeside:  s.Denied,
 		translated:    s.Kind != Pod && s.Kind != HostPort,
 		hostPort:      s.Kind == HostPort,
 		noSocket:      f.Outcome == reach.Unsupported && f.Stage == wire.StageSocket && !forbidden(f.Errno),

@@ -51,9 +51,15 @@ var table = []row{
 		each(nodes, "MOD-01, and whether the address leads to a pod of node %s or to the node itself", "MOD-01, and whether the addresses lead to pods of nodes %s or to the nodes themselves"),
 	},
 	{
+		"policy-admits-denied",
+		[]condition{no(wantsAnswer), yes(answers), yes(underPolicy), yes(deniesBeside)},
+		each(nodes, "the policy denies it, and the policy engine for servers on node %s, which denies other paths, admits it", "the policy denies it, and the policy engines for servers on nodes %s, which deny other paths, admit it"),
+		policyEngine,
+	},
+	{
 		"policy-ignores-sctp",
 		[]condition{no(wantsAnswer), yes(answers), yes(underPolicy), no(tcpAnswers)},
-		each(nodes, "the policy engine for servers on node %s denies TCP and lets SCTP pass", "the policy engine for servers on nodes %s denies TCP and lets SCTP pass"),
+		each(nodes, "the policy engine for servers on node %s denies TCP and lets SCTP pass", "the policy engines for servers on nodes %s deny TCP and let SCTP pass"),
 		policyEngine,
 	},
 	{
@@ -115,7 +121,7 @@ var table = []row{
 	{
 		"policy-denies-allowed",
 		[]condition{yes(wantsAnswer), yes(underPolicy), no(serverHeard)},
-		each(nodes, "the policy admits it, and the policy engine for servers on node %s does not", "the policy admits it, and the policy engine for servers on nodes %s does not"),
+		each(nodes, "the policy admits it, and the policy engine for servers on node %s does not", "the policy admits it, and the policy engines for servers on nodes %s do not"),
 		policyEngine,
 	},
 	{

@@ -26,7 +26,40 @@ var ladder = []int{1, 500, 1000, 1100, 1200, 1300, 1350, 1400, 1450, 1500, 3000,
 
 // explain names the causes of what is wrong in a series, and keeps what they rest on.
 func (l *Lab) explain(ctx context.Context, s *reach.Series, messages []wire.Message) {
-	s.Report.Causes = l.causes(l.askAgain(ctx, l.representatives(s.Report.Wrong()), messages))
+	symptoms := l.askAgain(ctx, l.representatives(s.Report.Wrong()), messages)
+	closed := l.closed(s.Report.Results)
+	for i := range symptoms {
+		symptoms[i].Denied = closed[l.stretch(symptoms[i].Family, symptoms[i].Client, symptoms[i].Server)]
+	}
+	s.Report.Causes = l.causes(symptoms)
+}
+
+// stretch is what an engine may treat alike: a protocol of a family between two nodes.
+type stretch struct {
+	family   reach.Family
+	proto    wire.Proto
+	from, to string
+}
+
+func (l *Lab) stretch(f reach.Family, client, server string) stretch {
+	m, t := l.member(client), l.targets[server]
+	return stretch{f, t.proto, m.node, t.translatedOn(m)}
+}
+
+// closed are the stretches on which a path was denied as it was to be. Where no policy
+// applies, that says nothing of one.
+func (l *Lab) closed(results []reach.Result) map[stretch]bool {
+	out := map[stretch]bool{}
+	for _, r := range results {
+		for i, row := range r.Found {
+			for j, c := range row {
+				if w := r.Want[i][j]; w.Denies() && w.Admits(c.Finding) {
+					out[l.stretch(r.Family, r.Rows[i].Word, r.Columns[j].Word)] = true
+				}
+			}
+		}
+	}
+	return out
 }
 
 // causes names those of symptoms, of which the first stands in the report, and keeps what

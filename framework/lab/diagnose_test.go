@@ -57,6 +57,35 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// A policy that is heeded on one path is enforced between those nodes, for that protocol and
+// family; one that nobody heeds is not.
+func TestExplainPolicy(t *testing.T) {
+	for class, network := range map[string]func(*bench, *agent, wire.Probe) string{
+		"policy-admits-denied": port81("ETIMEDOUT"),
+		"policy-not-enforced":  (*bench).open,
+	} {
+		t.Run(class, func(t *testing.T) {
+			on(t, func(t *testing.T, b *bench) {
+				l := b.lab(t, "x/server@1:80,81,82", "x/client@2")
+				l.families = l.families[:1]
+				l.patience = 1
+				claim(t, l, AllAnswered)
+				l.applied = []object{{kind: "NetworkPolicy", file: "policy/some.yaml", namespace: "x"}}
+				b.change(network)
+				matrices, err := l.matrices("x/server@1:80 x/server@1:81 x/server@1:82\nx/client@2 answered denied denied\n")
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := l.settle(t.Context(), reach.Claim{Matrices: matrices}, greetingOnly, holdRounds)
+				l.explain(t.Context(), s, greetingOnly)
+				if c := s.Report.Causes; len(c) != 1 || c[0].Class != class {
+					t.Errorf("the causes are %+v", c)
+				}
+			})
+		})
+	}
+}
+
 // Different nodes, families and outcomes have causes of their own; the rest are alike.
 func TestRepresentatives(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {

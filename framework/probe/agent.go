@@ -20,7 +20,7 @@ import (
 // Limits of patience with a stream.
 const (
 	stalled = 5 * time.Second // without a byte although a reply is due: it will not come
-	goodbye = time.Second     // for a stream to end by itself when it is told to
+	goodbye = 3 * time.Second // for a stream to end by itself when it is told to
 )
 
 // Dialer runs a stream to the agent until it ends: what is read from stdin goes to the
