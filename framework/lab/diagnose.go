@@ -73,19 +73,42 @@ func (l *Lab) causes(symptoms []diag.Symptom) []reach.Cause {
 	return causes
 }
 
-// askAgain asks wrong paths again, one after another and with nobody else asking, beside
-// their TCP and UDP twins and straight at the pod.
+// askAgain asks wrong paths again, one after another and with nobody else asking, and then
+// beside each its TCP and UDP twins and straight at the pod.
 func (l *Lab) askAgain(ctx context.Context, wrong []asked, messages []wire.Message) []diag.Symptom {
 	ctx, cancel := context.WithTimeout(ctx, diagnoseLimit)
 	defer cancel()
-	var out []diag.Symptom
+	out := make([]diag.Symptom, len(wrong))
+	var beside []besides
 	twins := map[string]twinSet{}
-	for _, p := range wrong {
+	for i, p := range wrong {
 		t := l.targets[p.server]
 		if _, made := twins[p.server]; !made {
 			twins[p.server] = l.twinsOf(ctx, p.server, t)
 		}
-		out = append(out, l.symptom(ctx, p, t, twins[p.server], messages))
+		out[i] = l.place(p, l.member(p.client), t)
+		out[i].Trouble = twins[p.server].trouble
+		behind := l.behind(t)
+		if p.pod != nil {
+			behind = []*member{p.pod}
+		}
+		if len(behind) > 0 {
+			out[i].ServerNode = behind[0].node
+		}
+		beside = append(beside, l.beside(p.pair, t, behind, twins[p.server], &out[i])...)
+	}
+	trails := l.watched(ctx, wrong, func(i int) diag.Trial {
+		out[i].Again = l.trial(ctx, wrong[i], messages)
+		return out[i].Again
+	})
+	for i, trail := range trails {
+		out[i].Trail = trail
+	}
+	l.askBeside(ctx, beside)
+	for i, p := range wrong {
+		if f := reach.Judge(out[i].Again.Evidence); !f.Connecting && len(messages) > 0 && f.Outcome != reach.Answered {
+			out[i].Passed, out[i].Lost = l.climb(ctx, p, l.targets[p.server])
+		}
 	}
 	return out
 }
@@ -121,35 +144,6 @@ type asked struct {
 	pod  *member // behind the server, that is meant; nil is any of them
 }
 
-// symptom asks one path again and everything beside it.
-func (l *Lab) symptom(ctx context.Context, p asked, t target, twins twinSet, messages []wire.Message) diag.Symptom {
-	s := l.place(p, l.member(p.client), t)
-	s.Trouble = twins.trouble
-	behind := l.behind(t)
-	if p.pod != nil {
-		behind = []*member{p.pod}
-	}
-	if len(behind) > 0 {
-		s.ServerNode = behind[0].node
-	}
-	s.Again, s.Trail = l.watched(ctx, p, t, func() diag.Trial { return l.trial(ctx, p, t, messages) })
-	beside := map[**diag.Trial]target{}
-	if t.kind != diag.Pod && len(behind) > 0 && t.port != 0 {
-		beside[&s.Direct] = podTarget(behind[0], port{number: t.port, proto: wire.SCTP})
-	}
-	if twin, ok := twins.targets[wire.TCP]; ok {
-		beside[&s.TCP] = twin
-	}
-	if twin, ok := twins.targets[wire.UDP]; ok {
-		beside[&s.UDP] = twin
-	}
-	l.besides(ctx, p, beside)
-	if f := reach.Judge(s.Again.Evidence); !f.Connecting && len(messages) > 0 && f.Outcome != reach.Answered {
-		s.Passed, s.Lost = l.climb(ctx, p, t)
-	}
-	return s
-}
-
 // place is a symptom that tells of a path, and nothing of what was seen there.
 func (l *Lab) place(p asked, client *member, t target) diag.Symptom {
 	s := diag.Symptom{
@@ -162,37 +156,70 @@ func (l *Lab) place(p asked, client *member, t target) diag.Symptom {
 	return s
 }
 
-// trial asks a path once, with the counters of both ends.
-func (l *Lab) trial(ctx context.Context, p asked, t target, messages []wire.Message) diag.Trial {
+// trial asks a path alone, with the counters of both ends. INITs that follow each other soon
+// and of which nobody at the server heard are lost; where some were heard, the answer may have
+// been under way when the next one killed it (see openTimers), and it is given time.
+func (l *Lab) trial(ctx context.Context, p asked, messages []wire.Message) diag.Trial {
+	out := l.once(ctx, p, denySlowTimers, messages)
+	if f := reach.Judge(out.Evidence); f.Connecting && f.Outcome == reach.Silent && (out.Server == nil || out.Server[wire.InSCTPPacks] > 0) {
+		out = l.once(ctx, p, holdTimers, messages)
+	}
+	return out
+}
+
+// once is a trial with some timers.
+func (l *Lab) once(ctx context.Context, p asked, timers wire.Timers, messages []wire.Message) diag.Trial {
+	t := l.targets[p.server]
 	behind := l.behind(t)
 	before := l.counters(ctx, behind)
-	q := l.question(p.pair, t, reach.Denied, holdTimers, messages)
+	q := l.question(p.pair, t, reach.Denied, timers, messages)
 	askOne(ctx, q.asker, []*question{q}, 0)
 	l.readRecords(ctx, []*question{q})
 	return diag.Trial{Evidence: q.evidence, Client: q.moved, Server: moved(before, l.counters(ctx, behind))}
 }
 
-// besides asks everything that stands beside a path, all at once, and again while a twin may
-// not have its rules yet.
-func (l *Lab) besides(ctx context.Context, p asked, targets map[**diag.Trial]target) {
+// besides is what is asked beside a wrong path, and where the answer goes.
+type besides struct {
+	pair
+	target
+	answer **diag.Trial
+}
+
+// beside lists what is to be asked beside a path.
+func (l *Lab) beside(p pair, t target, behind []*member, twins twinSet, s *diag.Symptom) []besides {
+	var out []besides
+	if t.kind != diag.Pod && len(behind) > 0 && t.port != 0 {
+		out = append(out, besides{p, podTarget(behind[0], port{number: t.port, proto: wire.SCTP}), &s.Direct})
+	}
+	if twin, ok := twins.targets[wire.TCP]; ok {
+		out = append(out, besides{p, twin, &s.TCP})
+	}
+	if twin, ok := twins.targets[wire.UDP]; ok {
+		out = append(out, besides{p, twin, &s.UDP})
+	}
+	return out
+}
+
+// askBeside asks everything that stands beside wrong paths, all at once, and again while a
+// twin may not have its rules yet.
+func (l *Lab) askBeside(ctx context.Context, beside []besides) {
 	deadline := time.Now().Add(twinPatience)
-	for len(targets) > 0 && ctx.Err() == nil {
+	for len(beside) > 0 && ctx.Err() == nil {
 		begun := time.Now()
 		var questions []*question
-		byNonce := map[string]**diag.Trial{}
-		for slot, t := range targets {
-			q := l.question(p.pair, t, reach.Denied, l.timers(p.pair, reach.Denied, asking{}), greetingOnly)
-			questions, byNonce[q.probe.Nonce] = append(questions, q), slot
+		for _, b := range beside {
+			questions = append(questions, l.question(b.pair, b.target, reach.Denied, l.timers(b.pair, reach.Denied, asking{}), greetingOnly))
 		}
-		askOne(ctx, l.member(p.client), questions, 0)
+		l.askSome(ctx, questions, fewAtOnce)
 		l.readRecords(ctx, questions)
-		for _, q := range questions {
-			slot := byNonce[q.probe.Nonce]
-			*slot = &diag.Trial{Evidence: q.evidence}
-			if reach.Judge(q.evidence).Outcome == reach.Answered || targets[slot].kind == diag.Pod || time.Now().After(deadline) {
-				delete(targets, slot)
+		var late []besides
+		for i, b := range beside {
+			*b.answer = &diag.Trial{Evidence: questions[i].evidence}
+			if reach.Judge(questions[i].evidence).Outcome != reach.Answered && b.kind != diag.Pod && time.Now().Before(deadline) {
+				late = append(late, b)
 			}
 		}
+		beside = late
 		await(ctx, begun.Add(pace))
 	}
 }

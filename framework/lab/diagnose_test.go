@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,6 +81,42 @@ func TestExplainPolicy(t *testing.T) {
 				l.explain(t.Context(), s, greetingOnly)
 				if c := s.Report.Causes; len(c) != 1 || c[0].Class != class {
 					t.Errorf("the causes are %+v", c)
+				}
+			})
+		})
+	}
+}
+
+// INITs of which the server heard are asked again with time for a late answer; those that
+// nobody heard are lost, and nobody waits.
+func TestTrialGivesTime(t *testing.T) {
+	for name, tt := range map[string]struct {
+		heard int64 // packets by the server, each time that it is asked
+		want  []wire.Timers
+	}{
+		"nobody heard":     {0, []wire.Timers{denySlowTimers}},
+		"the server heard": {6, []wire.Timers{denySlowTimers, holdTimers}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(t *testing.T, b *bench) {
+				l := b.lab(t, "x/server@1:80", "x/client@2")
+				var timers []wire.Timers
+				b.change(func(_ *bench, _ *agent, p wire.Probe) string {
+					timers = append(timers, p.Timers)
+					return "ETIMEDOUT"
+				})
+				heard := int64(0)
+				b.mu.Lock()
+				b.lies = func(_ *agent, _ wire.Request, r *wire.Reply) {
+					if r.State != nil {
+						heard += tt.heard
+						r.State.Counters = wire.Counters{wire.InSCTPPacks: heard}
+					}
+				}
+				b.mu.Unlock()
+				p := pair{reach.IPv4, "x/client@2", "x/server@1:80"}
+				if trial := l.trial(t.Context(), asked{pair: p, want: reach.Word(reach.Answered)}, greetingOnly); trial.Server[wire.InSCTPPacks] != tt.heard || !slices.Equal(timers, tt.want) {
+					t.Errorf("asked with %+v, and the server heard %d packets", timers, trial.Server[wire.InSCTPPacks])
 				}
 			})
 		})

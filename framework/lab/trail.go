@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,55 +11,67 @@ import (
 
 	"sctp.test/framework/capture"
 	"sctp.test/framework/diag"
+	"sctp.test/framework/observer"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
 )
 
-// watched does something while packets are captured on the nodes of a path, and returns what
-// the captures tell of the association that was asked for. Where nobody gave access to nodes,
-// or what was asked for is no association, it only does it.
-func (l *Lab) watched(ctx context.Context, p asked, t target, ask func() diag.Trial) (trial diag.Trial, trail string) {
-	if l.run.Eyes == nil || t.proto != wire.SCTP {
-		return ask(), ""
+// watched makes a trial of each path while packets are captured on the nodes of all of them,
+// and returns what the captures tell of the associations that were asked for. Where nobody
+// gave access to nodes, or none is an association, it only makes the trials.
+func (l *Lab) watched(ctx context.Context, paths []asked, try func(i int) diag.Trial) (trails []string) {
+	trails = make([]string, len(paths))
+	tell := func(i int, text string) {
+		if l.targets[paths[i].server].proto == wire.SCTP {
+			trails[i] += text
+		}
 	}
-	nodes := l.nodesOf(p, t)
-	watch, err := l.run.Eyes.Watch(ctx, nodes...)
-	if err != nil {
-		return ask(), fmt.Sprintf("no capture: %v", err)
+	var watch *observer.Watch
+	if nodes := l.nodesOf(paths); l.run.Eyes != nil && len(nodes) > 0 {
+		var err error
+		if watch, err = l.run.Eyes.Watch(ctx, nodes...); err != nil {
+			tell(0, fmt.Sprintf("no capture: %v", err))
+		}
 	}
-	trial = ask()
+	trials := make([]diag.Trial, len(paths))
+	for i := range paths {
+		trials[i] = try(i)
+	}
+	if watch == nil {
+		return trails
+	}
 	raw, err := watch.Stop()
-	trail, saveErr := l.follow(p, t, trial, raw)
-	switch {
-	case err != nil:
-		trail += fmt.Sprintf(" (%v)", err)
-	case saveErr != nil:
-		trail += fmt.Sprintf(" (%v)", saveErr)
+	all, saveErr := l.keep(raw)
+	for i, p := range paths {
+		if saveErr == nil {
+			tell(i, capture.Follow(all, l.sought(p, l.targets[p.server], trials[i])).String())
+		}
+		if err := errors.Join(err, saveErr); err != nil {
+			tell(i, fmt.Sprintf(" (%v)", err))
+		}
 	}
-	return trial, trail
+	return trails
 }
 
-// nodesOf are the nodes that packets of a path may cross.
-func (l *Lab) nodesOf(p asked, t target) []string {
-	nodes := []string{l.member(p.client).node}
-	for _, m := range l.behind(t) {
-		nodes = append(nodes, m.node)
-	}
-	if t.node != "" {
-		nodes = append(nodes, t.node)
+// nodesOf are the nodes that SCTP packets of some paths may cross.
+func (l *Lab) nodesOf(paths []asked) []string {
+	var nodes []string
+	for _, p := range paths {
+		t := l.targets[p.server]
+		if t.proto != wire.SCTP {
+			continue
+		}
+		nodes = append(nodes, l.member(p.client).node)
+		for _, m := range l.behind(t) {
+			nodes = append(nodes, m.node)
+		}
+		if t.node != "" {
+			nodes = append(nodes, t.node)
+		}
 	}
 	nodes = slices.DeleteFunc(nodes, func(n string) bool { return l.run.place(n) == nowhere }) // the agent outside is on none
 	slices.Sort(nodes)
 	return slices.Compact(nodes)
-}
-
-// follow reads captures and says how far the packets of a trial came.
-func (l *Lab) follow(p asked, t target, trial diag.Trial, raw map[string][]byte) (string, error) {
-	all, err := l.keep(raw)
-	if err != nil {
-		return "", err
-	}
-	return capture.Follow(all, l.sought(p, t, trial)).String(), nil
 }
 
 // keep reads captures, by node, and writes them beside the other evidence.

@@ -34,7 +34,7 @@ func (l *Lab) witness(ctx context.Context, f *assoc.Found, paths []*Path, do fun
 
 // vanished does something on a path and tells what was lost there meanwhile.
 func (l *Lab) vanished(ctx context.Context, p *Path, do func(context.Context, *Path)) ([]capture.Loss, error) {
-	watch, err := l.run.Eyes.Watch(ctx, l.nodesOf(asked{pair: p.pair}, p.target)...)
+	watch, err := l.run.Eyes.Watch(ctx, l.nodesOf([]asked{{pair: p.pair}})...)
 	if err != nil {
 		return nil, err
 	}
