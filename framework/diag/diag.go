@@ -27,6 +27,7 @@ type Symptom struct {
 	Want       reach.Word   `json:"want"`
 	Policies   []string     `json:"policies,omitempty"` // that the spec has applied
 	Lifted     []string     `json:"lifted,omitempty"`   // that it has deleted again, where the path was denied while they stood
+	Egress     bool         `json:"egress,omitempty"`   // all of these policies are of egress only
 
 	Found     Class  `json:"found,omitempty"`     // what the spec itself has found, before the table is asked
 	Said      string `json:"said,omitempty"`      // what it says of that

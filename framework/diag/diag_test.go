@@ -91,6 +91,7 @@ func refusal(s *Symptom)   { s.Want = reach.Word(reach.Refused) }
 func byClock(s *Symptom)   { s.Again.Evidence.Seen.Ender = wire.EndedByClock }
 func policy(s *Symptom)    { s.Policies = []string{"policy/deny-ingress.yaml"} }
 func beside(s *Symptom)    { s.Denied = true }
+func outward(s *Symptom)   { s.Egress = true }
 func gone(s *Symptom)      { s.Lifted = []string{"policy/deny-ingress.yaml"} }
 func tcp(s *Symptom)       { t := answeredBy(server); s.TCP = &t }
 func tcpDead(s *Symptom)   { t := ended("connect", "ETIMEDOUT"); s.TCP = &t }
@@ -132,6 +133,8 @@ var cases = []example{
 	{"no module at the server", symptom(again(ended("connect", "ENOPROTOOPT"))), "no-sctp-on-server-node", "the host that answered on node b has no SCTP"},
 	{"a policy that TCP heeds", symptom(answered, denied, policy, tcpDead), "policy-ignores-sctp", "node b denies TCP and lets SCTP pass"},
 	{"a policy that is heeded on other paths, and that admits SCTP only", symptom(answered, denied, policy, beside, tcpDead), "policy-admits-denied", "the policy denies it, and the policy engine for servers on node b, which denies other paths, admits it"},
+	{"a policy for egress that nobody heeds", symptom(answered, denied, policy, outward, tcp), "policy-not-enforced", "nobody enforces the policy for clients on node a"},
+	{"a policy that nobody heeds behind a NodePort of another node", symptom(answered, denied, policy, tcp, through(NodePort, "a")), "policy-not-enforced", "nobody enforces the policy for servers on node b"},
 	{"a policy that nobody heeds", symptom(answered, denied, policy, tcp), "policy-not-enforced", "nobody enforces the policy for servers on node b"},
 	{"a policy, and TCP was not asked", symptom(answered, denied, policy), "policy-not-enforced", "nobody enforces the policy"},
 	{"a policy that says refused, and nobody heeds", symptom(answered, refusal, policy, tcp), "policy-not-enforced", "nobody enforces the policy"},
@@ -326,6 +329,12 @@ func TestSentencesForSeveral(t *testing.T) {
 	for _, c := range cases {
 		elsewhere := c.symptom
 		elsewhere.ClientNode, elsewhere.Node, elsewhere.ServerNode, elsewhere.Server = "c", "d", "d", "x/other:80"
+		if seen := c.symptom.Again.Evidence.Seen; seen != nil && seen.Greeting != nil {
+			there := *seen
+			there.Greeting = &wire.Greeting{Nonce: nonce, Server: seen.Greeting.Server}
+			there.Greeting.Server.Node = "d"
+			elsewhere.Again.Evidence.Seen = &there
+		}
 		causes := Explain([]Symptom{c.symptom, elsewhere})
 		if len(causes) != 1 || len(causes[0].Facts) != 2 || strings.Contains(causes[0].Sentence+causes[0].Look, "%!") {
 			t.Errorf("%s: %+v", c.name, causes)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"sctp.test/framework/reach"
 )
 
 // Class is a kind of cause, by the slug that reports and fault tests compare.
@@ -53,19 +55,19 @@ var table = []row{
 	{
 		"policy-admits-denied",
 		[]condition{no(wantsAnswer), yes(answers), yes(underPolicy), yes(deniesBeside)},
-		each(nodes, "the policy denies it, and the policy engine for servers on node %s, which denies other paths, admits it", "the policy denies it, and the policy engines for servers on nodes %s, which deny other paths, admit it"),
+		engines("the policy denies it, and the policy engine for %s on node %s, which denies other paths, admits it", "the policy denies it, and the policy engines for %s on nodes %s, which deny other paths, admit it"),
 		policyEngine,
 	},
 	{
 		"policy-ignores-sctp",
 		[]condition{no(wantsAnswer), yes(answers), yes(underPolicy), no(tcpAnswers)},
-		each(nodes, "the policy engine for servers on node %s denies TCP and lets SCTP pass", "the policy engines for servers on nodes %s deny TCP and let SCTP pass"),
+		engines("the policy engine for %s on node %s denies TCP and lets SCTP pass", "the policy engines for %s on nodes %s deny TCP and let SCTP pass"),
 		policyEngine,
 	},
 	{
 		"policy-not-enforced",
 		[]condition{no(wantsAnswer), yes(answers), yes(underPolicy)},
-		each(nodes, "nobody enforces the policy for servers on node %s: what it denies is answered", "nobody enforces the policy for servers on nodes %s: what it denies is answered"),
+		engines("nobody enforces the policy for %s on node %s: what it denies is answered", "nobody enforces the policy for %s on nodes %s: what it denies is answered"),
 		policyEngine,
 	},
 	{
@@ -83,7 +85,7 @@ var table = []row{
 	{
 		"policy-leaks",
 		[]condition{yes(deniedNow), yes(underPolicy)},
-		each(nodes, "the policy engine for servers on node %s let pass what it denies when it is asked again alone", "the policy engines for servers on nodes %s let pass what they deny when they are asked again alone"),
+		engines("the policy engine for %s on node %s let pass what it denies when it is asked again alone", "the policy engines for %s on nodes %s let pass what they deny when they are asked again alone"),
 		func(ss []Symptom) string {
 			return policyEngine(ss) + "; whether it has time to run, and whether it lets pass what it has no time for"
 		},
@@ -121,7 +123,7 @@ var table = []row{
 	{
 		"policy-denies-allowed",
 		[]condition{yes(wantsAnswer), yes(underPolicy), no(serverHeard)},
-		each(nodes, "the policy admits it, and the policy engine for servers on node %s does not", "the policy admits it, and the policy engines for servers on nodes %s do not"),
+		engines("the policy admits it, and the policy engine for %s on node %s does not", "the policy admits it, and the policy engines for %s on nodes %s do not"),
 		policyEngine,
 	},
 	{
@@ -139,7 +141,7 @@ var table = []row{
 	{
 		"policy-lingers",
 		[]condition{yes(wantsAnswer), yes(lifted), no(answers), no(serverHeard)},
-		each(nodes, "the policy that denied it is gone, and the policy engine for servers on node %s still denies", "the policies that denied it are gone, and the policy engines for servers on nodes %s still deny"),
+		engines("the policy that denied it is gone, and the policy engine for %s on node %s still denies", "the policies that denied it are gone, and the policy engines for %s on nodes %s still deny"),
 		policyEngine,
 	},
 	{
@@ -311,6 +313,26 @@ func clientNodes(s Symptom) string { return s.ClientNode }
 func nodes(s Symptom) string       { return s.Node }
 func servers(s Symptom) string     { return s.Server + " on node " + cmp.Or(s.ServerNode, s.Node) }
 
+// enforcer is the node whose policy engine decides: where policies are for egress only, the
+// client's; else that of the pod which answered or should have.
+func enforcer(s Symptom) string {
+	if s.Egress {
+		return s.ClientNode
+	}
+	return cmp.Or(reach.Judge(s.Again.Evidence).By.Node, s.ServerNode, s.Node)
+}
+
+// engines says of whose engines a sentence is, and on which nodes they are.
+func engines(one, several string) func([]Symptom) string {
+	return func(ss []Symptom) string {
+		side := "servers"
+		if ss[0].Egress {
+			side = "clients"
+		}
+		return each(enforcer, fmt.Sprintf(one, side, "%s"), fmt.Sprintf(several, side, "%s"))(ss)
+	}
+}
+
 // sender is the node whose packets arrive with a bad checksum.
 func sender(s Symptom) string {
 	if facts(s)[serverBadSums] {
@@ -337,7 +359,7 @@ func protocolAndEnds(s Symptom) string {
 }
 
 func policyEngine(ss []Symptom) string {
-	return "the network plugin's policy agent " + each(nodes, "on node %s", "on nodes %s")(ss) + ", and the policy: " + strings.Join(append(slices.Clone(ss[0].Policies), ss[0].Lifted...), ", ")
+	return "the network plugin's policy agent " + each(enforcer, "on node %s", "on nodes %s")(ss) + ", and the policy: " + strings.Join(append(slices.Clone(ss[0].Policies), ss[0].Lifted...), ", ")
 }
 
 func serviceProxy(ss []Symptom) string {

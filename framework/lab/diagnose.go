@@ -3,14 +3,19 @@ package lab
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
+	"sctp.test/manifests"
 )
 
 // Limits of a diagnosis: it is done while the spec's objects still stand, and a person waits.
@@ -34,16 +39,21 @@ func (l *Lab) explain(ctx context.Context, s *reach.Series, messages []wire.Mess
 	s.Report.Causes = l.causes(symptoms)
 }
 
-// stretch is what an engine may treat alike: a protocol of a family between two nodes.
+// stretch is what policy engines may treat alike: a protocol of a family between two nodes.
 type stretch struct {
 	family   reach.Family
 	proto    wire.Proto
-	from, to string
+	from, to string // nodes of the client and of the pods behind the address
 }
 
 func (l *Lab) stretch(f reach.Family, client, server string) stretch {
-	m, t := l.member(client), l.targets[server]
-	return stretch{f, t.proto, m.node, t.translatedOn(m)}
+	t := l.targets[server]
+	var to []string
+	for _, m := range l.behind(t) {
+		to = append(to, m.node)
+	}
+	slices.Sort(to)
+	return stretch{f, t.proto, l.member(client).node, strings.Join(slices.Compact(to), ", ")}
 }
 
 // closed are the stretches on which a path was denied as it was to be. Where no policy
@@ -150,10 +160,26 @@ func (l *Lab) place(p asked, client *member, t target) diag.Symptom {
 		Family: p.family, Client: p.client, ClientNode: client.node, Server: p.server, Kind: t.kind, Node: t.translatedOn(client),
 		Address: t.addrs[p.family].String(), Want: p.want, Policies: policies(l.applied),
 	}
+	decisive := l.applied
 	if l.controls[p.pair] && len(s.Policies) == 0 {
-		s.Lifted = policies(l.lifted)
+		s.Lifted, decisive = policies(l.lifted), l.lifted
 	}
+	s.Egress = !slices.ContainsFunc(decisive, func(o object) bool { return isPolicy(o) && !onlyEgress(o.file) })
 	return s
+}
+
+// onlyEgress says whether a policy's file is of egress and not of ingress.
+func onlyEgress(file string) bool {
+	o, err := manifests.Untyped(file)
+	if err != nil {
+		return false
+	}
+	if types, stated, _ := unstructured.NestedStringSlice(o.Object, "spec", "policyTypes"); stated {
+		return slices.Equal(types, []string{string(networkingv1.PolicyTypeEgress)})
+	}
+	_, out, _ := unstructured.NestedSlice(o.Object, "spec", "egress")
+	_, in, _ := unstructured.NestedSlice(o.Object, "spec", "ingress")
+	return out && !in
 }
 
 // trial asks a path alone, with the counters of both ends. INITs that follow each other soon

@@ -87,6 +87,17 @@ func TestExplainPolicy(t *testing.T) {
 	}
 }
 
+// Whose engine decides depends on the direction of a policy.
+func TestOnlyEgress(t *testing.T) {
+	for file, want := range map[string]bool{
+		"policy/deny-ingress.yaml": false, "policy/deny-egress.yaml": true, "policy/deny-both-ways.yaml": false, "policy/admin-tier.yaml": false, "policy/no-such.yaml": false,
+	} {
+		if onlyEgress(file) != want {
+			t.Errorf("%s is taken for the opposite", file)
+		}
+	}
+}
+
 // INITs of which the server heard are asked again with time for a late answer; those that
 // nobody heard are lost, and nobody waits.
 func TestTrialGivesTime(t *testing.T) {
