@@ -90,20 +90,24 @@ func (r *Run) takeOver(ctx context.Context) error {
 	if r.Kept == nil {
 		return nil
 	}
-	for _, ns := range r.Kept.Namespaces {
+	var wg sync.WaitGroup
+	errs := make([]error, len(r.Kept.Namespaces))
+	for i, ns := range r.Kept.Namespaces {
 		name, fleet := ns.Labels[nameLabel]
 		if !fleet {
 			continue // the observers'
 		}
 		if !strings.HasPrefix(ns.Name, r.realName(name)) {
-			return fmt.Errorf("run %s has left namespace %s, which this one would not have made", r.ID, ns.Name)
+			errs[i] = fmt.Errorf("run %s has left namespace %s, which this one would not have made", r.ID, ns.Name)
+			continue
 		}
+		r.mu.Lock()
 		r.namespaces[name] = ns.Name
-		if err := r.fleet.adopt(ctx, name, ns.Name); err != nil {
-			return err
-		}
+		r.mu.Unlock()
+		wg.Go(func() { errs[i] = r.fleet.adopt(ctx, name, ns.Name) })
 	}
-	return nil
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // adopt meets the agents in a namespace, side by side. One that does not answer is replaced.
@@ -116,7 +120,7 @@ func (f *fleet) adopt(ctx context.Context, name, real string) error {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, p := range list.Items {
-		f.made = max(f.made, number(p.Name))
+		f.numbered(number(p.Name))
 		if !f.fit(p) {
 			continue
 		}
@@ -157,6 +161,13 @@ var trailing = regexp.MustCompile(`[0-9]+$`)
 func number(pod string) int {
 	n, _ := strconv.Atoi(trailing.FindString(pod)) // names without one collide with none
 	return n
+}
+
+// numbered keeps pods that are made from now on from having a number that is taken.
+func (f *fleet) numbered(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.made = max(f.made, n)
 }
 
 // missing are the seats that no member has.
