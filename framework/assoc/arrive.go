@@ -38,7 +38,7 @@ func (x Arrives) judge(k *known) *Fault {
 	case x.Event == "":
 		return k.short(s, fmt.Sprintf("%d of %d messages", len(Messages(s.Reply.Events)), x.Messages))
 	default:
-		return k.short(s, "no "+strings.TrimSpace(string(x.Event)+" "+x.State))
+		return k.short(s, "no "+Describe(wire.Event{Kind: x.Event, State: x.State}))
 	}
 }
 
@@ -60,7 +60,7 @@ type Closes struct{}
 // Short says whether a receive did not end so.
 func (Closes) Short(r *wire.SocketReply) bool {
 	last := len(r.Events) - 1
-	return r.Late || last < 0 || r.Events[last].Kind != wire.EventEOF
+	return last < 0 || r.Events[last].Kind != wire.EventEOF
 }
 
 func (x Closes) judge(k *known) *Fault {
@@ -70,6 +70,8 @@ func (x Closes) judge(k *known) *Fault {
 		return nil
 	case len(k.wrong(k.of, k.peer)) > 0: // what was to come before it did not
 		return k.short(s, "no end of file after the SHUTDOWN of "+k.peer.Name)
+	case slices.ContainsFunc(s.Reply.Events, Arrives{Event: wire.EventShutdown}.Is):
+		return wrongly("%s got the SHUTDOWN of %s, and no end of file after it in %v", k.of.Name, k.peer.Name, took(s.Reply))
 	default:
 		return k.lost("SHUTDOWN", s.Reply)
 	}

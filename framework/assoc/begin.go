@@ -1,7 +1,9 @@
 package assoc
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,8 +61,8 @@ func (GivesUp) judge(k *known) *Fault {
 		return nil
 	}
 	if window := t.InitWindow(); s.Reply.Errno != "ETIMEDOUT" || took < window*9/10 || took > window+Slack {
-		return wrongly("a connect that nobody answers ended with %q after %v, wanted ETIMEDOUT after %v (%d INITs: %v)",
-			s.Reply.Errno, took, window, t.Inits(), t.InitWaits())
+		return wrongly("a connect that was to stay unanswered ended with %s after %v, wanted ETIMEDOUT after %v (%d INITs: %v)",
+			cmp.Or(s.Reply.Errno, "an association"), took, window, t.Inits(), t.InitWaits())
 	}
 	return nil
 }
@@ -83,5 +85,5 @@ func (x Accepted) judge(k *known) *Fault {
 		}
 		asked = append(asked, s.Agent)
 	}
-	return wrongly("%s is connected to %s, but %s has accepted nothing", client, x.To, strings.Join(asked, " or ")).as(ConnectFailed)
+	return wrongly("%s is connected to %s, and nobody has accepted the association: %s", client, x.To, strings.Join(slices.Compact(asked), ", ")).as(ConnectFailed)
 }

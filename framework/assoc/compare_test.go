@@ -81,7 +81,7 @@ func TestCompare(t *testing.T) {
 		},
 		{
 			"a stranger", func(e []wire.Event) []wire.Event { return append(e, bytesOf(e[1], []byte("abc"))) },
-			[]string{"3 bytes on stream 1 came that nobody sent"},
+			[]string{"3 bytes on stream 1 came that were not sent"},
 		},
 		{
 			"not ended", func(e []wire.Event) []wire.Event {

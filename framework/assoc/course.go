@@ -1,6 +1,7 @@
 package assoc
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -29,10 +30,16 @@ type Step struct {
 // noSCTP are the error numbers with which only a kernel without SCTP answers (socket(2)).
 var noSCTP = []string{"EPROTONOSUPPORT", "ESOCKTNOSUPPORT"}
 
+// spelled are the verbs that do not speak for themselves.
+var spelled = map[wire.Verb]string{
+	wire.DoDial: "connect", wire.DoAccept: "accept an association", wire.DoSend: "send", wire.DoReceive: "receive",
+	wire.DoSet: "set socket options", wire.DoStatus: "read the status of its association",
+}
+
 // fault is what is wrong with a step by itself: nobody answered it, or the kernel did not do
 // what it must.
 func (s *Step) fault() *Fault {
-	what := fmt.Sprintf("%s on %s could not %s: ", s.Agent, s.Node, s.Op.Do)
+	what := fmt.Sprintf("%s on %s could not %s: ", s.Agent, s.Node, cmp.Or(spelled[s.Op.Do], string(s.Op.Do)))
 	switch {
 	case s.Answered == 0:
 		return nil

@@ -52,7 +52,7 @@ func (w *Walk) Text(found []Found, causes []reach.Cause) (reach.Ground, string) 
 		seen += s + "; "
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s%s (%s): %s%s%d of %d paths\n", w.ID, seen, first.Path, first.Family, first.Text, Complaint, len(found), len(w.Courses))
+	fmt.Fprintf(&b, "%s: %s%s%s%d of %d paths: %s (%s)\n", w.ID, seen, first.Text, Complaint, len(found), len(w.Courses), first.Path, first.Family)
 	for i, f := range found {
 		if i == mostFaults {
 			fmt.Fprintf(&b, "\n  and %d more paths, see associations.jsonl\n", len(found)-i)

@@ -35,7 +35,7 @@ func Harm(s Sent, events []wire.Event) (class, sentence string) {
 	}
 	switch {
 	case smallest > largest && largest > 0:
-		return SizeBlackHole, fmt.Sprintf("messages of up to %d bytes arrive and those of %d do not: packets above a size are lost without a word", largest, smallest)
+		return SizeBlackHole, fmt.Sprintf("messages of up to %d bytes arrive and those of %d do not, as if packets above a size were lost", largest, smallest)
 	case smallest > 0:
 		return DataLost, "messages are lost"
 	case len(c.harm) > 0:

@@ -115,14 +115,15 @@ func (k *known) harmed(format string, args ...any) *Fault {
 // did not read.
 func (k *known) short(s *Step, got string) *Fault {
 	r := s.Reply
-	f := wrongly("%s got %s in %v", k.of.Name, got, took(r))
+	text := fmt.Sprintf("%s got %s in %v", k.of.Name, got, took(r))
+	if last := len(r.Events) - 1; !r.Late && last >= 0 && r.Events[last].Kind != wire.EventMessage {
+		text = fmt.Sprintf("%s was told %s and got %s in %v", k.of.Name, Describe(r.Events[last]), got, took(r))
+	}
+	f := wrongly("%s", text)
 	if wrong := k.wrong(k.of, k.peer); len(wrong) > 0 && k.peer.Number != 0 {
-		f = k.harmed("%s: %s", f.Text, strings.Join(wrong, "; "))
+		f = k.harmed("%s: %s", text, strings.Join(wrong, "; "))
 	}
 	if !r.Late {
-		if last := len(r.Events) - 1; last >= 0 && r.Events[last].Kind != wire.EventMessage {
-			f.Text += "; then " + Describe(r.Events[last])
-		}
 		return f
 	}
 	for _, after := range k.all(k.peer.Number, wire.DoStatus) {
@@ -130,10 +131,11 @@ func (k *known) short(s *Step, got string) *Fault {
 		if after.Asked < s.Answered || st == nil {
 			continue
 		}
-		f.Text += fmt.Sprintf("; its peer is %s with %d chunks unacknowledged and %d sent again", st.State, st.Unacked, st.Stats["rtxchunks"])
+		state := fmt.Sprintf("its peer is %s, unacknowledged chunks: %d, sent again: %d", st.State, st.Unacked, st.Stats["rtxchunks"])
 		if len(k.sent(k.peer).Messages) > 0 && st.Unacked == 0 && st.Stats["rtxchunks"] == 0 {
-			f.Ground = reach.GroundBroken
+			return &Fault{Ground: reach.GroundBroken, Text: "the agent has not read what came: " + text + "; " + state}
 		}
+		f.Text += "; " + state
 		break
 	}
 	return f
@@ -142,11 +144,15 @@ func (k *known) short(s *Step, got string) *Fault {
 // lost is for a chunk that the peer's kernel has sent and that did not have its effect on
 // the end.
 func (k *known) lost(chunk string, r *wire.SocketReply) *Fault {
-	told := "was told of nothing"
-	if last := len(r.Events) - 1; last >= 0 {
-		told = "was told last of " + Describe(r.Events[last])
+	told := "was told nothing"
+	switch last := len(r.Events) - 1; {
+	case last < 0:
+	case r.Events[last].Kind == wire.EventMessage:
+		told = "got nothing after a " + Describe(r.Events[last])
+	default:
+		told = "was told " + Describe(r.Events[last]) + " last"
 	}
-	f := wrongly("the %s of %s did not come to %s, which %s in %v", chunk, k.peer.Name, k.of.Name, told, took(r))
+	f := wrongly("the %s of %s had no effect on %s, which %s in %v", chunk, k.peer.Name, k.of.Name, told, took(r))
 	f.Class = ChunkLost
 	return f
 }
@@ -175,12 +181,11 @@ func outcome(r *wire.SocketReply) string {
 
 // Describe tells of an event, for people.
 func Describe(v wire.Event) string {
-	text := string(v.Kind)
-	for _, s := range []string{v.State, v.Errno, v.Cause} {
-		if s != "" {
-			text += " " + s
-		}
+	parts := []string{string(v.Kind), v.State, v.Errno, v.Cause}
+	if v.Kind == wire.EventAssoc && v.State != "" {
+		parts = parts[1:] // COMM_LOST and the like stand for themselves
 	}
+	text := strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
 	switch v.Kind {
 	case wire.EventMessage:
 		text += fmt.Sprintf(" of %d bytes on stream %d, PPID %d", v.Size, v.Stream, v.PPID)

@@ -1,6 +1,10 @@
 package assoc
 
-import "sctp.test/framework/wire"
+import (
+	"fmt"
+
+	"sctp.test/framework/wire"
+)
 
 // Streams expects the end to have so many streams each way.
 type Streams struct {
@@ -25,7 +29,7 @@ func (Numbered) judge(k *known) *Fault {
 	next := map[uint16]uint16{}
 	for _, m := range Messages(k.events(k.of)) {
 		if m.SSN != next[m.Stream] {
-			return wrongly("%s received number %d of stream %d, wanted %d", k.of.Name, m.SSN, m.Stream, next[m.Stream])
+			return wrongly("%s received stream sequence number %d on stream %d, wanted %d", k.of.Name, m.SSN, m.Stream, next[m.Stream])
 		}
 		next[m.Stream]++
 	}
@@ -42,7 +46,7 @@ type Renumbered struct {
 func (x Renumbered) judge(k *known) *Fault {
 	for _, m := range Messages(k.last(wire.DoReceive).Reply.Events) {
 		if want := x.Numbers[m.Stream]; m.SSN != want {
-			return wrongly("after stream %d was reset %s received number %d on stream %d, wanted %d", x.Reset, k.of.Name, m.SSN, m.Stream, want)
+			return wrongly("after stream %d was reset %s received stream sequence number %d on stream %d, wanted %d", x.Reset, k.of.Name, m.SSN, m.Stream, want)
 		}
 	}
 	return nil
@@ -58,7 +62,7 @@ type Only struct {
 func (x Only) judge(k *known) *Fault {
 	messages := Messages(k.last(wire.DoReceive).Reply.Events)
 	if len(messages) == 0 {
-		return wrongly("nothing on stream %d was delivered to %s while a message on stream %d was missing", x.Stream, k.of.Name, x.Dropped)
+		return wrongly("one stream blocks another: nothing on stream %d was delivered to %s while a message on stream %d was missing", x.Stream, k.of.Name, x.Dropped)
 	}
 	for _, m := range messages {
 		if m.Stream != x.Stream {
@@ -102,7 +106,11 @@ func (x Refuses) judge(k *known) *Fault {
 	if len(s.Op.Messages) > 0 {
 		m = s.Op.Messages[0]
 	}
-	return wrongly("%s could send %d bytes on stream %d, wanted %s, got %q", k.of.Name, m.Size, m.Stream, x.Errno, s.Reply.Errno)
+	ended := "succeeded"
+	if s.Reply.Errno != "" {
+		ended = "failed with " + s.Reply.Errno
+	}
+	return wrongly("sending %d bytes on stream %d from %s %s, wanted %s", m.Size, m.Stream, k.of.Name, ended, x.Errno)
 }
 
 // Mortal expects every message of the end to have been either delivered to its peer or
@@ -122,8 +130,14 @@ func (Mortal) judge(k *known) *Fault {
 	sent := k.sent(k.of)
 	for i, m := range sent.Messages {
 		d := wire.Digest(sent.payload(i))
-		if came[d] == gone[d] || gone[d] && m.Policy == "" {
-			return wrongly("message %d (lifetime %d ms): delivered %v, reported as given up %v", i, m.Value, came[d], gone[d])
+		what := fmt.Sprintf("message %d of %s (lifetime %d ms)", i, k.of.Name, m.Value)
+		switch {
+		case m.Policy == "" && gone[d]:
+			return wrongly("message %d of %s, which had no lifetime, is reported as given up", i, k.of.Name)
+		case came[d] && gone[d]:
+			return wrongly("%s is reported as given up, and %s has received it", what, k.peer.Name)
+		case !came[d] && !gone[d]:
+			return wrongly("%s is not reported as given up, and %s has not received it", what, k.peer.Name)
 		}
 	}
 	if len(gone) == 0 {

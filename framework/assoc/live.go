@@ -1,6 +1,7 @@
 package assoc
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -25,6 +26,8 @@ func (x Learns) judge(k *known) *Fault {
 		after = waited.String() + " after it was"
 	}
 	switch {
+	case end == nil && waited < x.Within.Limit:
+		k.err = fmt.Errorf("%s listened for %v, which is too short to judge %v", k.of.Name, waited, x.Within)
 	case end == nil:
 		return wrongly("%s was not told in %v that its peer is gone, wanted within %v", k.of.Name, waited, x.Within).as(EndNotTold)
 	case x.Within.Exceeded(waited):
@@ -64,9 +67,9 @@ func (Quiet) judge(k *known) *Fault {
 		switch v.State {
 		case "COMM_UP", "ADDR_CONFIRMED":
 		case "ADDR_UNREACHABLE", "COMM_LOST":
-			return wrongly("no HEARTBEAT of %s is answered: while it was idle it was told %s %s", k.of.Name, v.Kind, v.State).as(ChunkLost)
+			return wrongly("%s was idle and was told %s: its HEARTBEATs are not answered, or its peer is gone", k.of.Name, Describe(v)).as(ChunkLost)
 		default:
-			return wrongly("%s was idle and was told: %s %s%s", k.of.Name, v.Kind, v.State, v.Errno)
+			return wrongly("%s was idle and was told %s", k.of.Name, Describe(v))
 		}
 	}
 	return nil
@@ -82,7 +85,7 @@ func (x Beats) judge(k *known) *Fault {
 	before, st := k.status(1), k.status(0)
 	out, in := st.Stats["octrlchunks"]-before.Stats["octrlchunks"], st.Stats["ictrlchunks"]-before.Stats["ictrlchunks"]
 	if p := primary(st); p.State != "ACTIVE" || out < 2 || in < 2 {
-		return wrongly("%s was idle: its path to %s is %s, %d HEARTBEATs went and %d HEARTBEAT-ACKs came, wanted ACTIVE and at least 2 of each (interval %v)",
+		return wrongly("%s was idle: its peer's address %s is %s, %d HEARTBEATs went and %d HEARTBEAT-ACKs came, wanted ACTIVE and at least 2 of each (interval %v)",
 			k.of.Name, p.Addr, p.State, out, in, x.Interval)
 	}
 	return nil
@@ -125,7 +128,7 @@ func (x Paths) Other(st wire.SocketStatus) (out []string) {
 
 func (x Paths) judge(k *known) *Fault {
 	if other := x.Other(k.status(0)); len(other) > 0 {
-		return wrongly("the paths of %s: %s, wanted %s within %v", k.of.Name, strings.Join(other, ", "), x.State, x.Within)
+		return wrongly("of the addresses to which %s may send %s, wanted %s within %v", k.of.Name, strings.Join(other, ", "), x.State, x.Within)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func (c *comparison) explainStrangers() {
 		c.add("missing", "%s is missing", c.name(i))
 	}
 	for _, k := range left {
-		c.add("that nobody sent", "%d bytes on stream %d came that nobody sent", c.got[k].Size, c.got[k].Stream)
+		c.add("that were not sent", "%d bytes on stream %d came that were not sent", c.got[k].Size, c.got[k].Stream)
 	}
 }
 

@@ -36,7 +36,7 @@ func (l *Lab) leave(ctx ginkgo.SpecContext) {
 	spec := ginkgo.CurrentSpecReport()
 	l.failed = spec.Failed()
 	if l.failed && !l.recorded && spec.State != types.SpecStateInterrupted { // it ran out of time, or fell
-		l.evident(ctx, spec.FailureMessage())
+		l.evident(ctx, reach.Basis{Ground: reach.GroundBroken, Rests: reach.OnNothing}, spec.FailureMessage())
 	}
 	if text := l.clear(ctx); text != "" {
 		ginkgo.Fail(text)
@@ -82,11 +82,11 @@ func (l *Lab) clear(ctx context.Context) string {
 		if len(theirs) > 0 {
 			ground = reach.GroundFail
 		}
-		return l.record(ctx, ground, fmt.Sprintf("%s: its paths are as claimed, but %s\n%s%s", l.id, besides, reach.Told(l.causes(theirs)), l.whereabouts()))
+		return l.record(ctx, reach.Basis{Ground: ground, Rests: reach.OnOther}, fmt.Sprintf("%s: its paths are as claimed, but %s\n%s%s", l.id, besides, reach.Told(l.causes(theirs)), l.whereabouts()))
 	case err != nil:
-		return l.record(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not clean up: %v", l.id, err))
+		return l.record(ctx, reach.Basis{Ground: reach.GroundBroken, Rests: reach.OnOther}, fmt.Sprintf("%s: could not clean up: %v", l.id, err))
 	case !l.expected:
-		return l.record(ctx, reach.GroundBroken, fmt.Sprintf("%s: the spec %s and never said what to expect of it", l.id, cmp.Or(l.changed, "deployed agents")))
+		return l.record(ctx, reach.Basis{Ground: reach.GroundBroken, Rests: reach.OnOther}, fmt.Sprintf("%s: the spec %s and never said what to expect of it", l.id, cmp.Or(l.changed, "deployed agents")))
 	}
 	return ""
 }

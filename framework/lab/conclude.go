@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,31 +27,34 @@ func (l *Lab) fail(ctx context.Context, series *reach.Series, messages []wire.Me
 func (l *Lab) told(ctx context.Context, series *reach.Series, messages []wire.Message) string {
 	l.explain(ctx, series, messages)
 	ground, text := series.Conclusion()
-	return l.record(ctx, ground, text)
+	return l.record(ctx, reach.Basis{Ground: ground, Rests: reach.OnTables}, text)
 }
 
-// conclude fails the spec on a ground.
+// conclude fails the spec on a ground, for something that no table and no path shows.
 func (l *Lab) conclude(ctx context.Context, ground reach.Ground, text string) {
 	ginkgo.GinkgoHelper()
-	ginkgo.Fail(l.record(ctx, ground, text))
+	ginkgo.Fail(l.record(ctx, reach.Basis{Ground: ground, Rests: reach.OnOther}, text))
 }
 
 // record puts a verdict into the report and, with all evidence, on disk, and returns the
 // text with which the spec is to fail.
-func (l *Lab) record(ctx context.Context, ground reach.Ground, text string) string {
-	text = l.evident(ctx, text)
-	l.enter(spec.VerdictEntry, string(ground))
+func (l *Lab) record(ctx context.Context, b reach.Basis, text string) string {
+	text = l.evident(ctx, b, text)
+	l.enter(spec.VerdictEntry, string(b.Ground))
 	return text
 }
 
 // evident puts a verdict's text and all evidence on disk, and returns the text with what is
 // missing.
-func (l *Lab) evident(ctx context.Context, text string) string {
+func (l *Lab) evident(ctx context.Context, b reach.Basis, text string) string {
 	l.recorded = true
 	err := l.save()
 	l.collect(context.WithoutCancel(ctx))
 	if err == nil {
-		err = os.WriteFile(filepath.Join(l.folder(), "verdict.txt"), []byte(text), 0o644)
+		err = l.put("verdict.txt", []byte(text))
+	}
+	if raw, jsonErr := json.Marshal(b); err == nil {
+		err = cmp.Or(jsonErr, l.put("verdict.json", append(raw, '\n')))
 	}
 	if err != nil {
 		text += fmt.Sprintf("  the evidence could not be saved: %v\n", err)
@@ -81,14 +85,19 @@ func (l *Lab) save() error {
 			return err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(l.folder(), "probes.jsonl"), []byte(lines.String()), 0o644); err != nil || l.symptoms == nil {
+	if err := l.put("probes.jsonl", []byte(lines.String())); err != nil || l.symptoms == nil {
 		return err
 	}
 	raw, err := json.MarshalIndent(l.symptoms, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(l.folder(), "symptoms.json"), raw, 0o644)
+	return l.put("symptoms.json", raw)
+}
+
+// put writes a file beside the other evidence.
+func (l *Lab) put(name string, what []byte) error {
+	return os.WriteFile(filepath.Join(l.folder(), name), what, 0o644)
 }
 
 // saveWalks writes every step and its reply, and what was expected.
@@ -105,5 +114,5 @@ func (l *Lab) saveWalks() error {
 			}
 		}
 	}
-	return os.WriteFile(filepath.Join(l.folder(), "associations.jsonl"), []byte(lines.String()), 0o644)
+	return l.put("associations.jsonl", []byte(lines.String()))
 }

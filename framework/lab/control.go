@@ -143,7 +143,7 @@ func (l *Lab) control(ctx context.Context) string {
 			}
 		}
 	}
-	series := l.settle(ctx, reach.Claim{Control: reach.After, Matrices: all}, greetingOnly, 0) // once is proof that it can be reached
+	series := l.settle(ctx, reach.Claim{Control: reach.After, Matrices: all}, greetingOnly) // once is proof that it can be reached
 	if ctx.Err() != nil || len(series.Report.Wrong()) == 0 {
 		return ""
 	}

@@ -47,7 +47,7 @@ func TestExplain(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				s := l.settle(t.Context(), reach.Claim{Matrices: matrices}, greetingOnly, holdRounds)
+				s := l.settle(t.Context(), reach.Claim{Hold: holdRounds, Matrices: matrices}, greetingOnly)
 				l.explain(t.Context(), s, greetingOnly)
 				text := s.Report.Text()
 				if len(s.Report.Causes) != 1 || s.Report.Causes[0].Class != tt.class || !strings.HasPrefix(text, "POL-99: "+s.Report.Causes[0].Sentence+"; 1 of 1 path is") {
@@ -77,7 +77,7 @@ func TestExplainPolicy(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				s := l.settle(t.Context(), reach.Claim{Matrices: matrices}, greetingOnly, holdRounds)
+				s := l.settle(t.Context(), reach.Claim{Hold: holdRounds, Matrices: matrices}, greetingOnly)
 				l.explain(t.Context(), s, greetingOnly)
 				if c := s.Report.Causes; len(c) != 1 || c[0].Class != class {
 					t.Errorf("the causes are %+v", c)

@@ -31,7 +31,7 @@ func claim(t *testing.T, l *Lab, table string) reach.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := l.settle(t.Context(), reach.Claim{Matrices: matrices}, greetingOnly, holdRounds).Report
+	r := l.settle(t.Context(), reach.Claim{Hold: holdRounds, Matrices: matrices}, greetingOnly).Report
 	if len(r.Wrong()) == 0 {
 		l.remember(matrices)
 	}
@@ -475,8 +475,7 @@ func TestAHastyRoundIsFollowedBySlowerOnes(t *testing.T) {
 	})
 }
 
-// Where packets are lost a table that was right is asked again, and no longer than the run's
-// patience.
+// Where packets are lost a table that was right is asked again, and not for ever.
 func TestALossyRoundIsFollowedByOthers(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -504,7 +503,7 @@ func TestALossyRoundIsFollowedByOthers(t *testing.T) {
 			}
 			begun := time.Now()
 			r := claim(t, l, AllAnswered)
-			if took := time.Since(begun); r.State != tt.state || (took > b.Patience) != (tt.state == reach.Intermittent) {
+			if took := time.Since(begun); r.State != tt.state || took > b.Patience {
 				t.Errorf("%s: after %v\n%s", tt.name, took, r.Text())
 			}
 		})

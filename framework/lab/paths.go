@@ -66,7 +66,7 @@ func (l *Lab) openPaths(ctx ginkgo.SpecContext, table string) []*Path {
 	}
 	paths := l.paths(matrices)
 	if l.echoing(paths) {
-		series := l.settle(ctx, reach.Claim{Matrices: matrices}, greetingOnly, 0)
+		series := l.settle(ctx, reach.Claim{Matrices: matrices}, greetingOnly)
 		if ctx.Err() == nil && len(series.Report.Wrong()) > 0 {
 			l.fail(ctx, series, greetingOnly)
 		}
@@ -83,7 +83,7 @@ func (l *Lab) tellOfFaults(ctx context.Context, w *assoc.Walk, paths []*Path, fo
 		w.Aside = "interrupted"
 	case len(found) > 0:
 		ground, text := w.Text(found, l.causes(l.symptomsOf(ctx, paths, found)))
-		l.conclude(ctx, ground, text)
+		ginkgo.Fail(l.record(ctx, reach.Basis{Ground: ground, Rests: reach.OnPaths}, text))
 	case err != nil:
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
 	}

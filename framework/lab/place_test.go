@@ -62,7 +62,7 @@ func TestTheAgentOutsideIsARowAndAColumn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		series := l.settle(t.Context(), reach.Claim{Matrices: matrices}, greetingOnly, 1)
+		series := l.settle(t.Context(), reach.Claim{Hold: 1, Matrices: matrices}, greetingOnly)
 		if wrong := series.Report.Wrong(); len(wrong) > 0 {
 			t.Errorf("wrong: %+v", wrong)
 		}

@@ -93,7 +93,7 @@ func (l *Lab) tellOfShares(ctx context.Context, s *reach.Series, class diag.Clas
 		s.Report.Causes = l.causes(l.unfair(ctx, s, class))
 	}
 	if ground, text := s.Conclusion(); ground != "" && ctx.Err() == nil {
-		l.conclude(ctx, ground, text)
+		ginkgo.Fail(l.record(ctx, reach.Basis{Ground: ground, Rests: reach.OnTables}, text))
 	}
 }
 

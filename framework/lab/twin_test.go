@@ -101,7 +101,7 @@ func TestTwinsMayBeLate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := l.settle(t.Context(), reach.Claim{Matrices: matrices}, greetingOnly, 1)
+		s := l.settle(t.Context(), reach.Claim{Hold: 1, Matrices: matrices}, greetingOnly)
 		go func() {
 			<-time.After(time.Second)
 			b.change((*bench).open)

@@ -98,7 +98,7 @@ func (a *Agent) ask(ctx context.Context, r wire.Request) (wire.Reply, error) {
 			case reply := <-answer: // it was the last one
 				return reply, nil
 			default:
-				return wire.Reply{}, fmt.Errorf("the stream ended before the reply: %w", s.cause)
+				return wire.Reply{}, fmt.Errorf("the connection to the agent ended before the reply: %w", s.cause)
 			}
 		case <-ctx.Done():
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -115,7 +115,7 @@ func (a *Agent) open(ctx context.Context) (*stream, error) {
 	case a.turn <- struct{}{}:
 		defer func() { <-a.turn }()
 	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for another question to open the stream: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("waiting for another question to connect to the agent: %w", context.Cause(ctx))
 	}
 	if a.stream != nil {
 		select {
@@ -125,16 +125,16 @@ func (a *Agent) open(ctx context.Context) (*stream, error) {
 		}
 	}
 	if a.ctx.Err() != nil {
-		return nil, fmt.Errorf("opening a stream: %w", context.Cause(a.ctx)) //nolint:contextcheck // the agent was closed, not the question
+		return nil, fmt.Errorf("connecting to the agent: %w", context.Cause(a.ctx)) //nolint:contextcheck // the agent was closed, not the question
 	}
 	s := start(a.ctx, a.dial) //nolint:contextcheck // a stream outlives the question that opens it
 	select {
 	case <-s.greeted:
 	case <-s.ended:
-		return nil, fmt.Errorf("opening a stream: %w", s.cause)
+		return nil, fmt.Errorf("connecting to the agent: %w", s.cause)
 	case <-ctx.Done():
 		s.stop(context.Cause(ctx))
-		return nil, fmt.Errorf("opening a stream: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("connecting to the agent: %w", context.Cause(ctx))
 	}
 	if s.hello.Version != wire.Version {
 		s.stop(nil)

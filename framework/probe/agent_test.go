@@ -146,7 +146,7 @@ func TestBrokenStream(t *testing.T) {
 		for range 3 {
 			wg.Go(func() {
 				_, err := a.Ask(t.Context(), question("n"))
-				if !errors.Is(err, broke) || !strings.HasPrefix(err.Error(), "agent x/server, after 0s: the stream ended before the reply") {
+				if !errors.Is(err, broke) || !strings.HasPrefix(err.Error(), "agent x/server, after 0s: the connection to the agent ended before the reply") {
 					t.Errorf("in flight: %v", err)
 				}
 			})
@@ -195,24 +195,24 @@ func TestStrangeStreams(t *testing.T) {
 		dial Dialer
 		want string
 	}{
-		{"it never writes", text(""), "opening a stream: context deadline exceeded"},
-		{"it writes half a hello", text(hello[:9]), "opening a stream: context deadline exceeded"},
+		{"it never writes", text(""), "connecting to the agent: context deadline exceeded"},
+		{"it writes half a hello", text(hello[:9]), "connecting to the agent: context deadline exceeded"},
 		{"it never answers", text(hello), "no reply: context deadline exceeded"},
 		{"it never reads", func(ctx context.Context, _ io.Reader, stdout io.Writer) error {
 			_, _ = io.WriteString(stdout, hello)
 			<-ctx.Done()
 			return ctx.Err()
 		}, "no reply: context deadline exceeded"},
-		{"it ends without a word", func(context.Context, io.Reader, io.Writer) error { return nil }, "opening a stream: EOF"},
+		{"it ends without a word", func(context.Context, io.Reader, io.Writer) error { return nil }, "connecting to the agent: EOF"},
 		{"it drops its last line", text(hello, ""), "ended before the reply: EOF"},
 		{"it breaks off in its last line", text(hello, `{"id":1,"rec`), "ended before the reply: unexpected EOF"},
 		{"it answers another question", text(hello, `{"id":7}`), "ended before the reply: EOF"},
 		{"it speaks another version", text(strings.Replace(hello, "1", "2", 1)), "the agent speaks version 2 and this suite 1"},
-		{"it is another program", text("OCI runtime exec failed\n"), "opening a stream: invalid character 'O'"},
+		{"it is another program", text("OCI runtime exec failed\n"), "connecting to the agent: invalid character 'O'"},
 		{"it is another program that speaks JSON", text("{}\n"), "the agent speaks version 0 and this suite 1"},
 		{"it cannot be reached", func(context.Context, io.Reader, io.Writer) error {
 			return errors.New("pods \"agent-1\" not found")
-		}, `opening a stream: pods "agent-1" not found`},
+		}, `connecting to the agent: pods "agent-1" not found`},
 		{"it refuses", say("a", func(r wire.Request, reply func(wire.Reply)) error {
 			reply(wire.Reply{ID: r.ID, Error: "EADDRINUSE"})
 			return nil
@@ -252,7 +252,7 @@ func TestSlowOpeningHoldsUpNobody(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() { mustAnswer(t, a, "patient") })
 		synctest.Wait()
-		mustFail(t, a, time.Second, "waiting for another question to open the stream: context deadline exceeded")
+		mustFail(t, a, time.Second, "waiting for another question to connect to the agent: context deadline exceeded")
 		wg.Wait()
 		mustAnswer(t, a, "later")
 	})
@@ -294,7 +294,7 @@ func TestClose(t *testing.T) {
 		want string        // of whom it leaves without a reply
 		took time.Duration // to say goodbye
 	}{
-		{"while a question waits", say("a", func(wire.Request, func(wire.Reply)) error { return nil }), "the stream ended before the reply: EOF", 0},
+		{"while a question waits", say("a", func(wire.Request, func(wire.Reply)) error { return nil }), "the connection to the agent ended before the reply: EOF", 0},
 		{"while the stream opens", func(ctx context.Context, _ io.Reader, _ io.Writer) error {
 			<-ctx.Done()
 			return ctx.Err()

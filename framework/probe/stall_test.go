@@ -62,7 +62,7 @@ func TestStalledStreamTakesItsQuestionsAlong(t *testing.T) {
 	in(t, stall(&opened, silence), func(t *testing.T, a *Agent) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			mustFail(t, a, time.Hour, "the stream ended before the reply: it was given up: not a byte for 7s")
+			mustFail(t, a, time.Hour, "the connection to the agent ended before the reply: it was given up: not a byte for 7s")
 		})
 		synctest.Wait()
 		mustFail(t, a, 7*time.Second, "no reply")

@@ -208,7 +208,9 @@ func TestGrounds(t *testing.T) {
 		if c.control != "" && strings.Contains(c.found, "silent") && !strings.Contains(text, map[Control]string{Before: "it is not open before", After: "not open again"}[c.control]) {
 			t.Errorf("%s, control %q: %q", c.found, c.control, text)
 		}
-		if again, _ := Verdict([]*Series{claimed("x/server:80", NotAsked), s}); again != c.want {
+		settled := claimed("x/server:80", Word(Answered))
+		settled.Add([]Asked{one(1, wire.SCTP, "x/server:80", "answered", nil)})
+		if again, _ := Verdict([]*Series{settled, s}); again != c.want {
 			t.Errorf("%s, control %q: the verdict is %q", c.found, c.control, again)
 		}
 	}
@@ -373,7 +375,7 @@ func TestLostPacketsProveNothing(t *testing.T) {
 		if s.Add(round(tt.beside, tt.wrong)); s.Lossy != tt.lossy || s.Ended() == tt.lossy || s.Report.State != Intermittent {
 			t.Errorf("%s: lossy %v, ended %v, %s", name, s.Lossy, s.Ended(), s.Report.State)
 		}
-		if s.Add(round([]event{events["answered"]}, right)); tt.lossy && (s.Holding() != 1 || s.Lossy || s.Report.State != Held) || !tt.lossy && s.Holding() != 0 {
+		if s.Add(round([]event{events["answered"]}, right)); tt.lossy && (s.Holding() != 0 || s.Lost != 1 || s.Lossy || s.Report.State != Held) || !tt.lossy && s.Holding() != 0 {
 			t.Errorf("%s, and right again: holding %d, lossy %v, %s", name, s.Holding(), s.Lossy, s.Report.State)
 		}
 	}
@@ -396,5 +398,82 @@ func TestALossIsRemembered(t *testing.T) {
 	s.Add(round("answered", time.Millisecond))
 	if s.Add(round("silent", window)); s.Lossy {
 		t.Error("a silence without any loss does not")
+	}
+}
+
+// lossyRounds are rounds of one client whose associations come up when the first packet was
+// sent again, and of which those at one server do not where a word says so.
+func lossyRounds(s *Series, client string, rounds ...string) {
+	slow := func(e *Evidence) { e.Seen.Connect = wire.Micros(window.Microseconds()) }
+	for _, what := range rounds {
+		var round []Asked
+		for _, cell := range [][2]string{{"x/server:80", "answered"}, {"x/server:81", what}} {
+			round = append(round, Asked{
+				Series: 1, Round: s.Report.Rounds + 1, Family: IPv4, Client: client, Server: cell[0], Want: Word(Answered), Evidence: evidence(wire.SCTP, events[cell[1]], slow),
+				Moved: wire.Counters{wire.T1InitExpireds: 99},
+			})
+		}
+		s.Add(round)
+	}
+}
+
+// Lost packets excuse a path a few times, and it must be right as often in a row as any: one
+// that leads to nobody every other time is not.
+func TestAPathThatComesAndGoesIsNotExcused(t *testing.T) {
+	for _, tt := range []struct {
+		rounds         string
+		settled, ended bool
+	}{
+		{"answered answered", true, false},
+		{"answered", false, false},
+		{"answered silent", false, false},
+		{"answered silent answered", false, false},
+		{"answered silent answered answered", true, false},
+		{"answered answered silent answered", true, false},
+		{"answered silent answered silent answered silent answered", false, false},
+		{"answered silent answered silent answered silent answered silent", false, true},
+		{"answered silent answered silent answered silent answered silent answered answered", false, true},
+	} {
+		s := claimed("x/server:80 x/server:81", Word(Answered), Word(Answered))
+		s.Hold = 1
+		lossyRounds(s, "x/client", strings.Fields(tt.rounds)...)
+		if s.Settled() != tt.settled || s.Ended() != tt.ended {
+			t.Errorf("%s: settled %v, ended %v", tt.rounds, s.Settled(), s.Ended())
+		}
+	}
+}
+
+// What one client has lost says nothing of another's network.
+func TestTheLossOfAnother(t *testing.T) {
+	s := claimed("x/server:80 x/server:81", Word(Answered), Word(Answered))
+	s.Matrices[0].Rows = append(s.Matrices[0].Rows, Name{Word: "x/other"})
+	s.Matrices[0].Want = append(s.Matrices[0].Want, []Word{Word(Answered), Word(Answered)})
+	round := func(client, server, what string, connect time.Duration) Asked {
+		a := one(s.Report.Rounds+1, wire.SCTP, server, what, wire.Counters{wire.T1InitExpireds: 9})
+		a.Client, a.Want, a.Evidence.Seen.Connect = client, Word(Answered), wire.Micros(connect.Microseconds())
+		return a
+	}
+	all := func(what string) []Asked {
+		return []Asked{
+			round("x/client", "x/server:80", "answered", window), round("x/client", "x/server:81", "answered", window),
+			round("x/other", "x/server:80", "answered", time.Millisecond), round("x/other", "x/server:81", what, window),
+		}
+	}
+	s.Add(append(all("answered")[:3], round("x/other", "x/server:81", "answered", time.Millisecond)))
+	if s.Add(all("silent")); !s.Ended() {
+		t.Error("the loss of another client excuses a silence")
+	}
+}
+
+// Evidence that breaks off before a claim has held shows nothing.
+func TestEvidenceThatBreaksOff(t *testing.T) {
+	s := claimed("x/server:80 x/server:81", Word(Answered), Word(Answered))
+	s.Hold = 2
+	for rounds, want := range []string{"0 of 3 rounds", "1 of 3 rounds", "2 of 3 rounds", ""} {
+		ground, text := s.Conclusion()
+		if (ground == GroundBroken) != (want != "") || !strings.Contains(text, want) {
+			t.Errorf("after %d rounds: %q, %q", rounds, ground, text)
+		}
+		lossyRounds(s, "x/client", "answered")
 	}
 }

@@ -35,6 +35,7 @@ const (
 	associations = "associations.jsonl"
 	symptoms     = "symptoms.json"
 	verdict      = "verdict.txt"
+	basis        = "verdict.json" // beside it: on which ground, and on what it rests
 )
 
 func main() {
@@ -96,9 +97,9 @@ func rejudge(folder string) (same bool, text string, err error) {
 	if err != nil {
 		return false, "", fmt.Errorf("%s: %w", folder, err)
 	}
-	before, err := os.ReadFile(filepath.Join(folder, verdict))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return false, "", err
+	said, was, err := before(folder)
+	if err != nil {
+		return false, "", fmt.Errorf("%s: %w", folder, err)
 	}
 	walks, err := replayWalks(folder)
 	if err != nil {
@@ -112,18 +113,38 @@ func rejudge(folder string) (same bool, text string, err error) {
 			return false, "", fmt.Errorf("%s: %s: %w", folder, associations, err)
 		}
 	}
-	said := string(before)
-	switch {
-	case ground == "" && said == "":
+	switch same := ground == was.Ground && now == said; {
+	case same && ground == "":
 		return true, fmt.Sprintf("%s: as claimed, in %d series and %d walks", id, len(series), len(walks)), nil
-	case ground == "" && !strings.Contains(said, reach.Complaint) && !strings.Contains(said, assoc.Complaint):
-		return true, fmt.Sprintf("%s: as claimed; the verdict rests on something else: %s", id, firstLine(said)), nil
-	case now == said && elsewhere:
-		return true, fmt.Sprintf("%s: the verdict rests on what no socket has told: %s", id, firstLine(said)), nil
-	case ground != "" && now == said:
+	case was.Rests == reach.OnNothing:
+		return true, fmt.Sprintf("%s: not judged again, for it did not come to its end: %s", id, firstLine(said)), nil
+	case was.Rests == reach.OnOther && ground == "":
+		return true, fmt.Sprintf("%s: tables and paths are as claimed; not judged again is what it rests on: %s", id, firstLine(said)), nil
+	case was.Rests != reach.OnOther && same && elsewhere:
+		return true, fmt.Sprintf("%s: not judged again is what no socket has told: %s", id, firstLine(said)), nil
+	case was.Rests != reach.OnOther && same:
 		return true, fmt.Sprintf("%s: %s again: %s", id, ground, firstLine(now)), nil
 	}
-	return false, fmt.Sprintf("%s: judged again it is %q:\n%s\nand the run said:\n%s", id, ground, now, before), nil
+	return false, fmt.Sprintf("%s: judged again it is %q:\n%s\nand the run said %q:\n%s", id, ground, now, was.Ground, said), nil
+}
+
+// before reads the verdict of the run: nothing for a pass.
+func before(folder string) (said string, was reach.Basis, err error) {
+	text, err := os.ReadFile(filepath.Join(folder, verdict))
+	if errors.Is(err, os.ErrNotExist) {
+		return "", was, nil
+	}
+	if err != nil {
+		return "", was, err
+	}
+	raw, err := os.ReadFile(filepath.Join(folder, basis))
+	if err != nil {
+		return "", was, err
+	}
+	if err := json.Unmarshal(raw, &was); err != nil {
+		return "", was, fmt.Errorf("%s: %w", basis, err)
+	}
+	return string(text), was, nil
 }
 
 // replay judges the probes again. Causes are those of the series that is wrong.

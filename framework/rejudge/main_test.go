@@ -40,8 +40,16 @@ const refused = `POD-02: 1 of 1 path is not as claimed (ipv4, 1 round in 1.2s, n
     x/client   REFUSED      want answered
 `
 
+// What the verdicts of the tests rest on.
+var (
+	onTables  = reach.Basis{Ground: reach.GroundFail, Rests: reach.OnTables}
+	onPaths   = reach.Basis{Ground: reach.GroundFail, Rests: reach.OnPaths}
+	onOther   = reach.Basis{Ground: reach.GroundFail, Rests: reach.OnOther}
+	onNothing = reach.Basis{Ground: reach.GroundBroken, Rests: reach.OnNothing}
+)
+
 // save writes a spec's folder below root.
-func save(t *testing.T, root, id string, lines []reach.Line, verdictText string) {
+func save(t *testing.T, root, id string, lines []reach.Line, verdictText string, was reach.Basis) {
 	t.Helper()
 	folder := filepath.Join(root, id)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -56,6 +64,11 @@ func save(t *testing.T, root, id string, lines []reach.Line, verdictText string)
 	files := map[string]string{probes: b.String()}
 	if verdictText != "" {
 		files[verdict] = verdictText
+		raw, err := json.Marshal(was)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[basis] = string(raw)
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
@@ -78,26 +91,49 @@ func TestRejudge(t *testing.T) {
 	for name, c := range map[string]struct {
 		lines   []reach.Line
 		verdict string
+		was     reach.Basis
 		status  int
 		says    string
 	}{
-		"a pass":                          {good, "", exitSame, "POD-02: as claimed, in 1 series and 0 walks"},
-		"a failure":                       {bad, text(t, bad), exitSame, "POD-02: fail again: POD-02: 1 of 1 path is not as claimed"},
-		"a failure of something else":     {good, "POD-02: its paths are as claimed, but 2 SCTP packets with a bad checksum came\n", exitSame, "the verdict rests on something else: POD-02: its paths"},
-		"a pass that was no pass":         {bad, "", exitOther, `judged again it is "fail"`},
-		"a failure that was none":         {good, refused, exitOther, `judged again it is ""`},
-		"a failure that was another one":  {bad, strings.Replace(refused, "REFUSED", "SILENT", 1), exitOther, `judged again it is "fail"`},
-		"evidence that was tampered with": {bad[1:], "", exitBadInput, ""},
-		"evidence that is none":           {[]reach.Line{{}}, "", exitBadInput, ""},
+		"a pass":                          {good, "", reach.Basis{}, exitSame, "POD-02: as claimed, in 1 series and 0 walks"},
+		"a failure":                       {bad, text(t, bad), onTables, exitSame, "POD-02: fail again: POD-02: 1 of 1 path is not as claimed"},
+		"a failure of something else":     {good, "POD-02: its paths are as claimed, but 2 SCTP packets with a bad checksum came\n", onOther, exitSame, "not judged again is what it rests on: POD-02: its paths"},
+		"something else, and a failure":   {bad, "POD-02: its paths are as claimed, but 2 SCTP packets with a bad checksum came\n", onOther, exitOther, `judged again it is "fail"`},
+		"another ground":                  {bad, text(t, bad), reach.Basis{Ground: reach.GroundBroken, Rests: reach.OnTables}, exitOther, `the run said "error"`},
+		"a share that is none any more":   {good, "POD-02: svc/web:80 shares out its associations wrongly\n", onTables, exitOther, `judged again it is ""`},
+		"a spec that was cut off":         {bad[:1], "a timeout occurred\n", onNothing, exitSame, "did not come to its end: a timeout occurred"},
+		"a pass without a probe":          {bad[:1], "", reach.Basis{}, exitOther, "not asked to the end: 0 of 1 rounds"},
+		"a pass that was no pass":         {bad, "", reach.Basis{}, exitOther, `judged again it is "fail"`},
+		"a failure that was none":         {good, refused, onTables, exitOther, `judged again it is ""`},
+		"a failure that was another one":  {bad, strings.Replace(refused, "REFUSED", "SILENT", 1), onTables, exitOther, `judged again it is "fail"`},
+		"evidence that was tampered with": {bad[1:], "", reach.Basis{}, exitBadInput, ""},
+		"evidence that is none":           {[]reach.Line{{}}, "", reach.Basis{}, exitBadInput, ""},
 	} {
 		root := t.TempDir()
-		save(t, root, "POD-02", c.lines, c.verdict)
+		save(t, root, "POD-02", c.lines, c.verdict, c.was)
 		for _, folder := range []string{root, filepath.Join(root, "POD-02")} {
 			var out strings.Builder
 			status, err := run([]string{folder}, &out)
 			if status != c.status || !strings.Contains(out.String(), c.says) || (err != nil) != (c.status == exitBadInput) {
 				t.Errorf("%s: status %d, %v\n%s", name, status, err, out.String())
 			}
+		}
+	}
+}
+
+// A verdict without the file that says what it rests on is none that can be compared.
+func TestAVerdictWithoutItsBasis(t *testing.T) {
+	for name, spoil := range map[string]func(string) error{
+		"not there":  os.Remove,
+		"unreadable": func(file string) error { return os.WriteFile(file, []byte("fail"), 0o644) },
+	} {
+		root, bad := t.TempDir(), evidence("ECONNREFUSED")
+		save(t, root, "POD-02", bad, text(t, bad), onTables)
+		if err := spoil(filepath.Join(root, "POD-02", basis)); err != nil {
+			t.Fatal(err)
+		}
+		if status, err := run([]string{root}, &strings.Builder{}); status != exitBadInput || err == nil || !strings.Contains(err.Error(), basis) {
+			t.Errorf("%s: status %d, %v", name, status, err)
 		}
 	}
 }
@@ -131,7 +167,7 @@ func TestSymptomsAreExplainedAgain(t *testing.T) {
 		"unreadable": {"silence", exitBadInput},
 	} {
 		root := t.TempDir()
-		save(t, root, "POD-02", lines, before)
+		save(t, root, "POD-02", lines, before, onTables)
 		raw, err := json.Marshal(c.saved)
 		if err != nil {
 			t.Fatal(err)
@@ -188,27 +224,28 @@ func TestAssociationsAreJudgedAgain(t *testing.T) {
 	other, told := walked(t, 60, nil, assoc.Elsewhere{Ground: reach.GroundBroken, Text: "the pod could not be deleted"})
 	for name, c := range map[string]struct {
 		file, verdict string
+		was           reach.Basis
 		status        int
 		says          string
 	}{
-		"a pass":                     {good, "", exitSame, "POD-02: as claimed, in 1 series and 1 walks"},
-		"a failure":                  {bad, failure, exitSame, "POD-02: fail again: POD-02: x/client@1 10.0.0.2 on a -> x/server@1:80 10.0.0.1:80 on b (ipv4): what client sent did not come"},
-		"an event that was altered":  {strings.Replace(good, `"ppid":60}]}}}`, `"ppid":1}]}}}`, 1), "", exitOther, ""},
-		"one that was lost":          {dropEvents(t, good), "", exitOther, "is missing"},
-		"another alteration":         {strings.Replace(bad, `"size":10,"ppid":60`, `"size":10,"ppid":61`, 1), failure, exitOther, "instead of 61"},
-		"a pass that was no pass":    {bad, "", exitOther, `judged again it is "fail"`},
-		"a failure that was none":    {good, failure, exitOther, `judged again it is ""`},
-		"a failure without evidence": {"", failure, exitOther, `judged again it is ""`},
-		"what no socket told":        {other, told, exitSame, "POD-02: the verdict rests on what no socket has told: POD-02: x/client@1"},
-		"no longer what it told":     {strings.Replace(other, `"ppid":60`, `"ppid":61`, 1), told, exitOther, ""},
-		"other words of it":          {strings.Replace(other, "be deleted", "be reached", 1), told, exitOther, "be reached"},
-		"something else":             {good, "POD-02: its paths are as claimed, but 2 SCTP packets with a bad checksum came\n", exitSame, "the verdict rests on something else"},
-		"an interruption":            {strings.Replace(bad, `"evidence"`, `"aside":"interrupted","evidence"`, 1), "Timedout\n", exitSame, "the verdict rests on something else: Timedout"},
-		"no lines":                   {"nothing", failure, exitBadInput, ""},
-		"an end that did nothing":    {strings.Replace(good, `"kind":"intact"`, `"kind":"streams"`, 1), "", exitBadInput, ""},
+		"a pass":                     {good, "", reach.Basis{}, exitSame, "POD-02: as claimed, in 1 series and 1 walks"},
+		"a failure":                  {bad, failure, onPaths, exitSame, "POD-02: fail again: POD-02: what client sent did not come"},
+		"an event that was altered":  {strings.Replace(good, `"ppid":60}]}}}`, `"ppid":1}]}}}`, 1), "", reach.Basis{}, exitOther, ""},
+		"one that was lost":          {dropEvents(t, good), "", reach.Basis{}, exitOther, "is missing"},
+		"another alteration":         {strings.Replace(bad, `"size":10,"ppid":60`, `"size":10,"ppid":61`, 1), failure, onPaths, exitOther, "instead of 61"},
+		"a pass that was no pass":    {bad, "", reach.Basis{}, exitOther, `judged again it is "fail"`},
+		"a failure that was none":    {good, failure, onPaths, exitOther, `judged again it is ""`},
+		"a failure without evidence": {"", failure, onPaths, exitOther, `judged again it is ""`},
+		"what no socket told":        {other, told, reach.Basis{Ground: reach.GroundBroken, Rests: reach.OnPaths}, exitSame, "POD-02: not judged again is what no socket has told: POD-02: the pod could not be deleted"},
+		"no longer what it told":     {strings.Replace(other, `"ppid":60`, `"ppid":61`, 1), told, reach.Basis{Ground: reach.GroundBroken, Rests: reach.OnPaths}, exitOther, ""},
+		"other words of it":          {strings.Replace(other, "be deleted", "be reached", 1), told, reach.Basis{Ground: reach.GroundBroken, Rests: reach.OnPaths}, exitOther, "be reached"},
+		"something else":             {good, "POD-02: its paths are as claimed, but 2 SCTP packets with a bad checksum came\n", onOther, exitSame, "not judged again is what it rests on: POD-02: its paths"},
+		"an interruption":            {strings.Replace(bad, `"evidence"`, `"aside":"interrupted","evidence"`, 1), "Timedout\n", onNothing, exitSame, "did not come to its end: Timedout"},
+		"no lines":                   {"nothing", failure, onPaths, exitBadInput, ""},
+		"an end that did nothing":    {strings.Replace(good, `"kind":"intact"`, `"kind":"streams"`, 1), "", reach.Basis{}, exitBadInput, ""},
 	} {
 		root := t.TempDir()
-		save(t, root, "POD-02", evidence(""), c.verdict)
+		save(t, root, "POD-02", evidence(""), c.verdict, c.was)
 		if c.file != "" {
 			if err := os.WriteFile(filepath.Join(root, "POD-02", associations), []byte(c.file), 0o644); err != nil {
 				t.Fatal(err)
@@ -236,13 +273,13 @@ func dropEvents(t *testing.T, file string) string {
 func TestSeveralSpecs(t *testing.T) {
 	root := t.TempDir()
 	bad := evidence("ECONNREFUSED")
-	save(t, root, "POD-01", evidence(""), "")
-	save(t, root, "POD-02", bad, text(t, bad))
+	save(t, root, "POD-01", evidence(""), "", reach.Basis{})
+	save(t, root, "POD-02", bad, text(t, bad), onTables)
 	var out strings.Builder
 	if status, err := run([]string{root}, &out); status != exitSame || strings.Count(out.String(), "\n") != 2 {
 		t.Errorf("status %d, %v\n%s", status, err, out.String())
 	}
-	save(t, root, "POD-03", bad, "")
+	save(t, root, "POD-03", bad, "", reach.Basis{})
 	if status, _ := run([]string{root}, &out); status != exitOther {
 		t.Errorf("with one that differs: status %d", status)
 	}
@@ -274,7 +311,7 @@ func TestFindingsAreExplainedAgain(t *testing.T) {
 		"others":   {other, exitOther},
 	} {
 		root := t.TempDir()
-		save(t, root, "POD-02", evidence(""), failure)
+		save(t, root, "POD-02", evidence(""), failure, onPaths)
 		raw, err := json.Marshal([]diag.Symptom{c.saved})
 		if err != nil {
 			t.Fatal(err)
@@ -304,7 +341,7 @@ func TestSharesAreExplainedAgain(t *testing.T) {
 		t.Fatalf("the run said %s", said)
 	}
 	root := t.TempDir()
-	save(t, root, "POD-02", lines, said)
+	save(t, root, "POD-02", lines, said, onTables)
 	raw, err := json.Marshal(found)
 	if err != nil {
 		t.Fatal(err)
