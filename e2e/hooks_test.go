@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
 
 	"sctp.test/framework/reach"
 	"sctp.test/framework/report"
@@ -21,6 +22,7 @@ func chapter(text string, body func(), decorators ...any) bool {
 	return ginkgo.Describe(text, append(decorators, func() {
 		ginkgo.BeforeEach(skipUnmet)
 		ginkgo.JustAfterEach(dumpFailed)
+		ginkgo.AfterEach(mustBeAttended)
 		ginkgo.ReportAfterEach(tell)
 		body()
 	})...)
@@ -33,6 +35,21 @@ func skipUnmet(ctx ginkgo.SpecContext) {
 	if why := cmp.Or(here.unmet(ctx, c), unrehearsed(c)); why != "" {
 		ginkgo.Skip(why)
 	}
+}
+
+// mustBeAttended fails a spec that has neither deployed anything nor said that it need not:
+// nobody would see what it leaves.
+func mustBeAttended(ginkgo.SpecContext) {
+	r := ginkgo.CurrentSpecReport()
+	if c, _ := spec.Of(r.Labels()); !r.Failed() && !r.State.Is(types.SpecStateSkipped) && !here.run.Attended(c.ID) {
+		conclude(reach.GroundBroken, c.ID+": the spec asks nobody and nothing of the cluster")
+	}
+}
+
+// attend stands beside a spec of the module, which needs no agents of its own.
+func attend(ctx ginkgo.SpecContext) {
+	c, _ := spec.Of(ginkgo.CurrentSpecReport().Labels())
+	here.run.Attend(ctx, c.Effect == spec.Cluster)
 }
 
 // dumpFailed writes events and pods of the run to run.log while they still are as the
@@ -108,7 +125,7 @@ func (s *suite) lacks(n spec.Need) string {
 		}
 	case spec.DualStack:
 		if f := s.run.Families(); len(f) < 2 {
-			return fmt.Sprintf("pods have addresses of %v only", f)
+			return fmt.Sprintf("pods have addresses of %v only, see https://kubernetes.io/docs/concepts/services-networking/dual-stack/", f)
 		}
 	case spec.NodeAccess:
 		if s.access == nil {
@@ -135,7 +152,7 @@ func (s *suite) lacks(n spec.Need) string {
 		}
 	case spec.ClusterPolicy:
 		if len(s.cluster.WideKinds) == 0 {
-			return "the cluster serves neither ClusterNetworkPolicy nor AdminNetworkPolicy (policy.networking.k8s.io)"
+			return "the cluster serves neither ClusterNetworkPolicy nor AdminNetworkPolicy, see https://network-policy-api.sigs.k8s.io"
 		}
 	case spec.ModuleOff, spec.MachineConfig, spec.RolledOut:
 		// See lacksForModule.
@@ -172,18 +189,32 @@ func (s *suite) reproduce() string {
 	if s.labels != "" {
 		words = append(words, "LABELS='"+s.labels+"'")
 	}
+	given := givenOnBed
+	if !strings.Contains(s.options.access, "bin/testbed exec") {
+		words, given = append(words, "IMAGE="+s.image), nil
+	}
 	args := fmt.Sprintf("--ginkgo.seed=%d", s.config.RandomSeed)
 	flag.Visit(func(f *flag.Flag) {
-		if !strings.HasPrefix(f.Name, "ginkgo.") && !strings.HasPrefix(f.Name, "test.") && !slices.Contains(notAsked, f.Name) {
-			args += " --" + f.Name + "=" + f.Value.String()
+		if !strings.HasPrefix(f.Name, "ginkgo.") && !strings.HasPrefix(f.Name, "test.") && !slices.Contains(notAsked, f.Name) && !slices.Contains(given, f.Name) {
+			args += " --" + f.Name + "=" + quoted(f.Value.String())
 		}
 	})
 	return strings.Join(append(words, "MODULE="+s.module, "ARGS='"+args+"'"), " ")
 }
 
-// notAsked are the flags that change nothing of what is asked, or that make has variables for
-// or gives by itself.
-var notAsked = []string{"kubeconfig", "agent-image", "enable-module", "focus", "node-access", "external-agent", "artifacts", "keep"}
+// quoted is a value as a word of ARGS.
+func quoted(value string) string {
+	if strings.ContainsAny(value, " \t{}*?$&;|<>()") {
+		return `"` + value + `"`
+	}
+	return value
+}
+
+// notAsked are the flags that change nothing of what is asked, or that make has variables for.
+var notAsked = []string{"kubeconfig", "agent-image", "enable-module", "focus", "artifacts", "keep"}
+
+// givenOnBed are those that make gives by itself on the embedded cluster.
+var givenOnBed = []string{"node-access", "external-agent", "allow"}
 
 // conclude fails the running spec on a ground that is not its own.
 func conclude(ground reach.Ground, text string) {

@@ -15,6 +15,8 @@ import (
 const okdUsingSCTP = "OKD, Using SCTP"
 
 var _ = chapter("The SCTP module", func() {
+	BeforeEach(attend)
+
 	It("lets ordinary pods open SCTP sockets on every node", spec.Case{
 		ID: "MOD-01", Level: spec.Core,
 		Claim:  "On every schedulable Linux node an ordinary pod MUST be able to open SCTP sockets of type stream and seqpacket in every family it has an address of.",

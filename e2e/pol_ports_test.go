@@ -82,13 +82,13 @@ var _ = chapter("Policies", func() {
 		Claim:  "A rule with a port and no protocol MUST admit TCP on that port and MUST NOT admit SCTP.",
 		Source: "networking.k8s.io/v1 NetworkPolicyPort.protocol: if not specified, this field defaults to TCP",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@*:80,80/tcp", "x/client@1")
+		lab := Deploy(ctx, "x/server@*:80,80/tcp", "x/other@2:80", "x/client@1")
 		lab.ExpectOpen(ctx)
 
 		lab.Apply(ctx, "x", "policy/allow-port-80-of-no-protocol.yaml")
 		lab.Expect(ctx, `
-			            x/server@*:80  x/server@*:80/tcp
-			x/client@1  denied         answered
+			            x/server@*:80  x/server@*:80/tcp  x/other@2:80
+			x/client@1  denied         answered           answered
 		`)
 	})
 

@@ -118,11 +118,21 @@ func (s *suite) main(ctx context.Context, m *testing.M) (int, error) {
 // plan builds the spec tree, narrows it, and counts what is left.
 func (s *suite) plan() (int, error) {
 	s.config, _ = ginkgo.GinkgoConfiguration()
+	if s.config.FlakeAttempts > 0 || s.config.MustPassRepeatedly > 0 {
+		return 0, errors.New("a spec is judged once: there is no --ginkgo.flake-attempts and no --ginkgo.must-pass-repeatedly here")
+	}
 	if !given("ginkgo.timeout") {
 		s.config.Timeout = 0 // specs have limits of their own, which follow the number of nodes
 	}
 	s.labels = s.config.LabelFilter
-	ginkgo.PreviewSpecs("") // builds the tree, so that IDs are known
+	times := map[string]int{}
+	for _, r := range ginkgo.PreviewSpecs("").SpecReports { // builds the tree, so that IDs are known
+		if c, ok := spec.Of(r.Labels()); ok {
+			if times[c.ID]++; times[c.ID] > 1 {
+				return 0, fmt.Errorf("two specs are called %s", c.ID)
+			}
+		}
+	}
 	if err := s.narrow(&s.config); err != nil {
 		return 0, err
 	}

@@ -64,7 +64,7 @@ var scenes = []struct {
 		{0, late, "x/client@1 on a could not set socket options: nothing within 2ms", Fault{}},
 		{0, errno("EPROTONOSUPPORT"), "SCTP is not available on node a, see MOD-01: x/client@1 on a could not set socket options: EPROTONOSUPPORT (a call) after 2ms", Fault{Ground: reach.GroundUnsupported}},
 		{0, errno("ESOCKTNOSUPPORT"), "SCTP is not available on node a, see MOD-01: x/client@1 on a could not set socket options: ESOCKTNOSUPPORT", Fault{Ground: reach.GroundUnsupported}},
-		{0, func(s *Step) { s.Reply, s.Trouble = nil, "the connection to the agent ended" }, "x/client@1 on a could not set socket options: its stream ended", Fault{Ground: reach.GroundBroken}},
+		{0, func(s *Step) { s.Reply, s.Trouble = nil, "the connection to the agent ended" }, "x/client@1 on a could not set socket options: the connection to the agent ended", Fault{Ground: reach.GroundBroken}},
 	}},
 	{"messages", Arrives{Messages: 3}, server, client, []*Step{passed(client, three...), told(server, arrivals(three...)...), showed(client, wire.SocketStatus{State: "ESTABLISHED", Unacked: 1})}, []deceit{
 		{1, without(2), "messages of up to 20 bytes arrive and those of 30 do not, as if packets above a size were lost; x/server@1 on b got 2 of 3 messages in 3s: message 2 (30 bytes, stream 0) is missing", Fault{Class: SizeBlackHole}},

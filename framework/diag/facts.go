@@ -34,6 +34,7 @@ const (
 	silent        fact = "nothing came back"
 	refused       fact = "an ABORT came back"
 	connectedOnce fact = "connected, then lost"
+	brokenOff     fact = "it was not silence that ended it"
 	clientHeard   fact = "the client received SCTP packets"
 	serverHeard   fact = "the server received SCTP packets"
 	serverSpoke   fact = "the server sent SCTP packets"
@@ -92,6 +93,7 @@ func facts(s Symptom) map[fact]bool {
 		silent:        f.Outcome == reach.Silent && f.Connecting,
 		refused:       f.Outcome == reach.Refused && f.Connecting,
 		connectedOnce: f.Outcome != reach.Answered && f.Outcome != reach.Broken && f.Outcome != reach.Unsupported && !f.Connecting,
+		brokenOff:     f.Outcome != reach.Silent,
 		noMemory:      Scarce(f),
 		harnessFails:  f.Outcome == reach.Broken,
 		clientHeard:   client[wire.InSCTPPacks] > 0,
@@ -147,13 +149,21 @@ func (s Symptom) Facts() string {
 		}
 	}
 	if len(s.Passed)+len(s.Lost) > 0 {
-		parts = append(parts, fmt.Sprintf("single messages of %v bytes pass, of %v do not", s.Passed, s.Lost))
+		parts = append(parts, "single messages, by bytes: "+sizesOf(s.Passed)+" pass, "+sizesOf(s.Lost)+" do not")
 	}
 	if s.Trail != "" {
 		parts = append(parts, s.Trail)
 	}
 	parts = append(parts, s.Trouble...)
 	return s.path() + strings.Join(parts, "; ")
+}
+
+// sizesOf lists sizes, or says that there are none.
+func sizesOf(sizes []int) string {
+	if len(sizes) == 0 {
+		return "none"
+	}
+	return strings.Trim(fmt.Sprint(sizes), "[]")
 }
 
 // path is who asked whom, for the beginning of a line; "" where what is wrong is no path.
@@ -188,7 +198,7 @@ func (s Symptom) again() []string {
 
 // counted is how many packets went and came at both ends.
 func (e Ends) counted() string {
-	text := "nobody knows what the client counted"
+	text := "the client's counters could not be read"
 	if e.Client != nil {
 		text = "client sent " + packets(e.Client)
 	}

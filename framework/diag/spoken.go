@@ -35,7 +35,7 @@ var spoken = []row{
 	},
 	{
 		class: APIChangesProtocol,
-		says:  fixed("the API server returns another protocol than it was given"),
+		says:  fixed("objects on the API server have another protocol than they must have"),
 		look:  fixed("webhooks and policies that change objects (`kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies`), and the controllers that write EndpointSlices"),
 	},
 	{
@@ -55,7 +55,7 @@ var spoken = []row{
 	},
 	{
 		class: AssociationWrong,
-		says:  each(ends, "an association does not do what it must (%s)", "associations do not do what they must (%s)"),
+		says:  each(between, "an association does not do what it must (%s)", "associations do not do what they must (%s)"),
 		look:  fixed("associations.jsonl: what both ends were told to do, and what their kernels said; then packet filters and connection tracking of both nodes"),
 	},
 	{
@@ -75,27 +75,27 @@ var spoken = []row{
 	},
 	{
 		class: "chunk-lost",
-		says:  each(ends, "chunks other than DATA are lost (%s)", "chunks other than DATA are lost (%s)"),
+		says:  each(between, "chunks other than DATA are lost (%s)", "chunks other than DATA are lost (%s)"),
 		look:  chunkFilters,
 	},
 	{
 		class: "data-lost",
-		says:  each(ends, "associations come up and their DATA or SACK chunks are lost (%s)", "associations come up and their DATA or SACK chunks are lost (%s)"),
+		says:  each(between, "associations come up and their DATA or SACK chunks are lost (%s)", "associations come up and their DATA or SACK chunks are lost (%s)"),
 		look:  chunkFilters,
 	},
 	{
 		class: "size-black-hole",
-		says:  each(ends, "packets above a size are lost without a word (%s)", "packets above a size are lost without a word (%s)"),
+		says:  each(between, "packets above a size are lost without a word (%s)", "packets above a size are lost without a word (%s)"),
 		look:  mtus,
 	},
 	{
 		class: "message-damaged",
-		says:  each(ends, "messages change on the way (%s)", "messages change on the way (%s)"),
+		says:  each(between, "messages change on the way (%s)", "messages change on the way (%s)"),
 		look:  rewriters,
 	},
 	{
 		class: "streams-changed",
-		says:  each(ends, "the ends of an association do not have the streams that they agreed on (%s)", "the ends of associations do not have the streams that they agreed on (%s)"),
+		says:  each(between, "the ends of an association do not have the streams that they agreed on (%s)", "the ends of associations do not have the streams that they agreed on (%s)"),
 		look:  fixed("whatever rewrites INIT and INIT-ACK chunks on the way: firewalls and NAT that know SCTP"),
 	},
 }
@@ -117,5 +117,3 @@ func found(c Class) row {
 	}
 	return spoken[i]
 }
-
-func serverNodes(s Symptom) string { return s.ServerNode }

@@ -32,30 +32,30 @@ var table = []row{
 		notAsked,
 		[]condition{yes(harnessFails)},
 		fixed("the cause is not known, for the suite could not ask again"),
-		fixed("the agents' logs"),
+		fixed("the agents' logs, beside the verdict"),
 	},
 	{
 		"no-sctp-on-client-node",
 		[]condition{yes(noSocket)},
 		each(clientNodes, "SCTP is not available on node %s", "SCTP is not available on nodes %s"),
-		each(clientNodes, "MOD-01, and /etc/modprobe.d on node %s", "MOD-01, and /etc/modprobe.d on nodes %s"),
+		each(clientNodes, "whether module sctp is loaded on node %s or blacklisted in /etc/modprobe.d there (MOD-01)", "whether module sctp is loaded on nodes %s or blacklisted in /etc/modprobe.d there (MOD-01)"),
 	},
 	{
 		"sctp-forbidden",
 		[]condition{yes(noPermission)},
-		each(clientNodes, "a security policy of node %s forbids SCTP sockets", "a security policy of nodes %s forbids SCTP sockets"),
-		fixed("seccomp profile and SELinux or AppArmor denials in the node's audit log"),
+		each(clientNodes, "pods on node %s may not open SCTP sockets", "pods on nodes %s may not open SCTP sockets"),
+		fixed("the pods' seccomp profiles, and denials of SELinux or AppArmor in the nodes' audit logs"),
 	},
 	{
 		"no-sctp-on-server-node",
 		[]condition{yes(noProtocol)},
-		each(nodes, "the host that answered on node %s has no SCTP", "the hosts that answered on nodes %s have no SCTP"),
-		each(nodes, "MOD-01, and whether the address leads to a pod of node %s or to the node itself", "MOD-01, and whether the addresses lead to pods of nodes %s or to the nodes themselves"),
+		each(serverNodes, "a host without SCTP answers for node %s", "hosts without SCTP answer for nodes %s"),
+		each(serverNodes, "whether module sctp is loaded on node %s (MOD-01), and whether the address leads to a pod there", "whether module sctp is loaded on nodes %s (MOD-01), and whether the addresses lead to pods there"),
 	},
 	{
 		"policy-admits-denied",
 		[]condition{no(wantsAnswer), yes(answers), yes(underPolicy), yes(deniesBeside)},
-		engines("the policy denies it, and the policy engine for %s on node %s, which denies other paths, admits it", "the policy denies it, and the policy engines for %s on nodes %s, which deny other paths, admit it"),
+		engines("the policy engine for %s on node %s admits a path that the policy denies, though it denies others", "the policy engines for %s on nodes %s admit paths that the policy denies, though they deny others"),
 		policyEngine,
 	},
 	{
@@ -73,7 +73,7 @@ var table = []row{
 	{
 		"service-leads-on",
 		[]condition{no(wantsAnswer), yes(answers), yes(translated)},
-		each(nodes, "the service proxy of node %s leads to a pod where it is to lead nowhere", "the service proxies of nodes %s lead to pods where they are to lead nowhere"),
+		each(nodes, "the service proxy of node %s leads to a pod although the Service is to lead nowhere", "the service proxies of nodes %s lead to pods although the Service is to lead nowhere"),
 		serviceProxy,
 	},
 	{
@@ -85,9 +85,9 @@ var table = []row{
 	{
 		"policy-leaks",
 		[]condition{yes(deniedNow), yes(underPolicy)},
-		engines("the policy engine for %s on node %s let pass what it denies when it is asked again alone", "the policy engines for %s on nodes %s let pass what they deny when they are asked again alone"),
+		engines("the policy engine for %s on node %s let a path pass that it denies when asked again", "the policy engines for %s on nodes %s let paths pass that they deny when asked again"),
 		func(ss []Symptom) string {
-			return policyEngine(ss) + "; whether it has time to run, and whether it lets pass what it has no time for"
+			return policyEngine(ss) + "; whether it was late or short of processor time, and whether it fails open"
 		},
 	},
 	{
@@ -98,9 +98,15 @@ var table = []row{
 	},
 	{
 		"wrong-backend",
-		[]condition{yes(fromElsewhere)},
+		[]condition{yes(fromElsewhere), yes(translated)},
 		each(nodes, "the service proxy of node %s leads to a pod that is not behind the address", "the service proxies of nodes %s lead to pods that are not behind the address"),
 		serviceProxy,
+	},
+	{
+		"wrong-backend",
+		[]condition{yes(fromElsewhere)},
+		each(servers, "another pod answers at the address of %s", "other pods answer at the addresses of %s"),
+		fixed("whether two pods have one address, and routes and neighbours of both nodes (`ip route get`, `ip neigh`)"),
 	},
 	{
 		"client-address-lost",
@@ -111,7 +117,9 @@ var table = []row{
 	{
 		"message-damaged",
 		[]condition{yes(wantsAnswer), yes(answers), yes(flawed)},
-		each(ends, "messages change on the way (%s)", "messages change on the way (%s)"),
+		func(ss []Symptom) string {
+			return "the answer is not what it must be: " + reach.Judge(ss[0].Again.Evidence).Flaws[0] + each(between, " (%s)", " (%s)")(ss)
+		},
 		rewriters,
 	},
 	{
@@ -122,8 +130,14 @@ var table = []row{
 	},
 	{
 		"policy-denies-allowed",
-		[]condition{yes(wantsAnswer), yes(underPolicy), no(serverHeard)},
-		engines("the policy admits it, and the policy engine for %s on node %s does not", "the policy admits it, and the policy engines for %s on nodes %s do not"),
+		[]condition{yes(wantsAnswer), yes(underPolicy), no(serverHeard), no(translated)},
+		engines("the policy engine for %s on node %s denies a path that the policy admits", "the policy engines for %s on nodes %s deny paths that the policy admits"),
+		policyEngine,
+	},
+	{
+		"policy-denies-allowed", // where the pod's own address is open it is the service proxy's doing
+		[]condition{yes(wantsAnswer), yes(underPolicy), no(serverHeard), yes(translated), no(directAnswers)},
+		engines("the policy engine for %s on node %s denies a path that the policy admits", "the policy engines for %s on nodes %s deny paths that the policy admits"),
 		policyEngine,
 	},
 	{
@@ -135,7 +149,7 @@ var table = []row{
 	{
 		"no-route",
 		[]condition{yes(wantsAnswer), yes(noRoute)},
-		each(ends, "a host on the way says that there is no way to the server (%s)", "hosts on the way say that there is no way to the servers (%s)"),
+		each(ends, "there is no route to the server (%s)", "there is no route to the servers (%s)"),
 		fixed("routes and neighbours of both nodes (`ip route get`, `ip neigh`), and packet filters that reject in the output hook"),
 	},
 	{
@@ -147,13 +161,13 @@ var table = []row{
 	{
 		"bad-checksum",
 		[]condition{yes(serverBadSums)},
-		each(sender, "packets from node %s come to other nodes with a bad SCTP checksum", "packets from nodes %s come to other nodes with a bad SCTP checksum"),
+		each(sender, "SCTP packets from node %s arrive with a bad checksum", "SCTP packets from nodes %s arrive with a bad checksum"),
 		checksums,
 	},
 	{
 		"bad-checksum",
 		[]condition{yes(clientBadSums)},
-		each(sender, "packets from node %s come to other nodes with a bad SCTP checksum", "packets from nodes %s come to other nodes with a bad SCTP checksum"),
+		each(sender, "SCTP packets from node %s arrive with a bad checksum", "SCTP packets from nodes %s arrive with a bad checksum"),
 		checksums,
 	},
 	{
@@ -164,8 +178,14 @@ var table = []row{
 	},
 	{
 		"data-lost",
+		[]condition{yes(connectedOnce), no(brokenOff)},
+		each(between, "associations come up and their DATA or SACK chunks are lost (%s)", "associations come up and their DATA or SACK chunks are lost (%s)"),
+		chunkFilters,
+	},
+	{
+		"data-lost",
 		[]condition{yes(connectedOnce)},
-		each(ends, "associations come up and their DATA or SACK chunks are lost (%s)", "associations come up and their DATA or SACK chunks are lost (%s)"),
+		each(between, "associations come up and break off, as where DATA or SACK chunks are lost (%s)", "associations come up and break off, as where DATA or SACK chunks are lost (%s)"),
 		chunkFilters,
 	},
 	{
@@ -176,7 +196,7 @@ var table = []row{
 	},
 	{
 		"service-wrong-port",
-		[]condition{yes(refused), yes(serverStray), yes(translated)},
+		[]condition{yes(refused), yes(serverStray), yes(translated), yes(directAnswers)},
 		each(nodes, "the service proxy of node %s leads to a port of the pod where nobody listens for SCTP", "the service proxies of nodes %s lead to a port of the pod where nobody listens for SCTP"),
 		serviceProxy,
 	},
@@ -189,20 +209,20 @@ var table = []row{
 	{
 		"accept-queue-full",
 		[]condition{yes(refused), yes(serverHeard)},
-		each(servers, "the host of %s refuses associations although somebody listens", "the hosts of %s refuse associations although somebody listens"),
+		each(servers, "associations are refused although %s listens, as by a full accept queue", "associations are refused although they listen, as by full accept queues: %s"),
 		fixed("the listen backlog of the server, and whether it accepts what it gets"),
 	},
 	{
 		"service-node-answers",
 		[]condition{yes(refused), no(serverHeard), yes(translated)},
-		each(nodes, "node %s refuses the association by itself: its service proxy does not translate the address for SCTP", "nodes %s refuse the association by themselves: their service proxies do not translate the address for SCTP"),
+		each(nodes, "associations are refused before they reach a pod: the service proxy of node %s does not translate the address for SCTP", "associations are refused before they reach a pod: the service proxies of nodes %s do not translate the address for SCTP"),
 		serviceProxy,
 	},
 	{
 		"refused-on-the-way",
 		[]condition{yes(refused), no(serverHeard)},
-		each(ends, "somebody on the way refuses SCTP before it reaches the server (%s)", "somebody on the way refuses SCTP before it reaches the server (%s)"),
-		fixed("packet filters with a reject rule on both nodes"),
+		each(ends, "another host refuses associations before they reach the server (%s)", "other hosts refuse associations before they reach the servers (%s)"),
+		fixed("who answers INIT with ABORT: a host with SCTP where nobody listens has the address, or rules that translate it lead there"),
 	},
 	{
 		"service-rejects",
@@ -218,33 +238,45 @@ var table = []row{
 	},
 	{
 		"reply-from-elsewhere",
-		[]condition{yes(silent), yes(clientStray)},
+		[]condition{yes(silent), yes(clientStray), yes(translated)},
 		each(nodes, "replies come from an address that the client did not ask: node %s does not translate them back", "replies come from addresses that the clients did not ask: nodes %s do not translate them back"),
 		fixed("connection tracking (`conntrack -L -p sctp`) of both nodes; a server bound to the wildcard lists all its addresses"),
 	},
 	{
+		"reply-from-elsewhere",
+		[]condition{yes(silent), yes(clientStray)},
+		each(back, "replies belong to none of the client's associations (%s)", "replies belong to none of the clients' associations (%s)"),
+		rewriters,
+	},
+	{
 		"cookie-lost",
 		[]condition{yes(silent), yes(cookieLost)},
-		each(ends, "the INIT is answered and the COOKIE-ECHO after it is lost (%s)", "the INIT is answered and the COOKIE-ECHO after it is lost (%s)"),
+		each(between, "the INIT is answered, and the COOKIE-ECHO or its COOKIE-ACK is lost (%s)", "INITs are answered, and COOKIE-ECHOs or their COOKIE-ACKs are lost (%s)"),
 		fixed("packet filters that look into chunks, and connection tracking of both nodes (INVALID packets)"),
 	},
 	{
 		"reply-lost",
 		[]condition{yes(silent), yes(serverSpoke), no(clientHeard)},
-		each(ends, "SCTP reaches the server and its replies are lost (%s)", "SCTP reaches the server and its replies are lost (%s)"),
+		each(back, "SCTP reaches the server and its replies are lost (%s)", "SCTP reaches the servers and their replies are lost (%s)"),
 		fixed("packet filters for the way back, and connection tracking of both nodes"),
 	},
 	{
 		"network-down",
 		[]condition{yes(silent), yes(twinsDead), no(directAnswers)},
-		each(ends, "nothing gets through, TCP and UDP as little as SCTP: not SCTP's fault (%s)", "nothing gets through, TCP and UDP as little as SCTP: not SCTP's fault (%s)"),
+		each(ends, "nothing gets through, neither SCTP nor the other protocols that were asked: not SCTP's fault (%s)", "nothing gets through, neither SCTP nor the other protocols that were asked: not SCTP's fault (%s)"),
 		fixed("the network plugin and the connection between the nodes"),
 	},
 	{
 		"network-down",
 		[]condition{yes(silent), yes(twinsDead), no(translated)},
-		each(ends, "nothing gets through, TCP and UDP as little as SCTP: not SCTP's fault (%s)", "nothing gets through, TCP and UDP as little as SCTP: not SCTP's fault (%s)"),
+		each(ends, "nothing gets through, neither SCTP nor the other protocols that were asked: not SCTP's fault (%s)", "nothing gets through, neither SCTP nor the other protocols that were asked: not SCTP's fault (%s)"),
 		fixed("the network plugin and the connection between the nodes"),
+	},
+	{
+		"network-down",
+		[]condition{yes(silent), no(serverHeard), no(translated), no(tcpAnswers)},
+		each(ends, "neither SCTP nor TCP gets through: not SCTP's fault (%s)", "neither SCTP nor TCP gets through: not SCTP's fault (%s)"),
+		fixed("packet filters and routes between the nodes, and the network plugin"),
 	},
 	{
 		"service-no-rule",
@@ -310,6 +342,7 @@ var (
 )
 
 func clientNodes(s Symptom) string { return s.ClientNode }
+func serverNodes(s Symptom) string { return cmp.Or(s.ServerNode, s.Node) }
 func nodes(s Symptom) string       { return s.Node }
 func servers(s Symptom) string     { return s.Server + " on node " + cmp.Or(s.ServerNode, s.Node) }
 
@@ -354,6 +387,20 @@ func ends(s Symptom) string {
 	return "node " + s.ClientNode + " to node " + s.ServerNode
 }
 
+// back is the way of replies.
+func back(s Symptom) string {
+	s.ClientNode, s.ServerNode = s.ServerNode, s.ClientNode
+	return ends(s)
+}
+
+// between is where it does not matter who sent.
+func between(s Symptom) string {
+	if s.ClientNode == s.ServerNode {
+		return ends(s)
+	}
+	return fmt.Sprintf("between nodes %s and %s", min(s.ClientNode, s.ServerNode), max(s.ClientNode, s.ServerNode))
+}
+
 func protocolAndEnds(s Symptom) string {
 	return strings.ToUpper(string(s.Again.Evidence.Probe.Proto)) + " " + ends(s)
 }
@@ -371,5 +418,5 @@ func serviceProxy(ss []Symptom) string {
 func sizes(ss []Symptom) string {
 	s := ss[0]
 	return fmt.Sprintf("single messages of %d bytes pass and those of %d do not: packets above a size are lost without a word (%s)",
-		slices.Max(s.Passed), slices.Min(s.Lost), each(ends, "%s", "%s")(ss))
+		slices.Max(s.Passed), slices.Min(s.Lost), each(between, "%s", "%s")(ss))
 }

@@ -43,9 +43,7 @@ func (l *Lab) Apply(ctx ginkgo.SpecContext, namespace, file string) {
 }
 
 // changes notes what a spec does, of which it then has to say what to expect.
-func (l *Lab) changes(what, file string) {
-	l.expected, l.changed = false, what+" manifests/"+file
-}
+func (l *Lab) changes(what string) { l.expected, l.changed = false, what }
 
 // Block says which agent of the spec the documentation addresses 192.0.2.10 and 2001:db8::10
 // of a policy's ipBlocks stand for.
@@ -114,7 +112,7 @@ func (l *Lab) Delete(ctx ginkgo.SpecContext, namespace, file string) {
 }
 
 func (l *Lab) delete(ctx context.Context, namespace, file string) error {
-	l.changes("deleted", file)
+	l.changes("deleted manifests/" + file)
 	chosen := func(o object) bool { return o.file == file && o.namespace == namespace }
 	if !slices.ContainsFunc(l.applied, chosen) {
 		return fmt.Errorf("the spec did not apply it")
@@ -124,7 +122,7 @@ func (l *Lab) delete(ctx context.Context, namespace, file string) error {
 }
 
 func (l *Lab) apply(ctx context.Context, namespace, file string) error {
-	l.changes("applied", file)
+	l.changes("applied manifests/" + file)
 	o, err := manifests.Object(file)
 	if err != nil {
 		return err
@@ -169,7 +167,7 @@ func (l *Lab) applyPolicy(ctx context.Context, namespace, real, file string, p *
 }
 
 func (l *Lab) replace(ctx context.Context, namespace, file, by string) error {
-	l.changes("replaced", file)
+	l.changes("replaced manifests/" + file)
 	i := slices.IndexFunc(l.applied, func(o object) bool { return o.namespace == namespace && o.file == file })
 	if i < 0 {
 		return fmt.Errorf("the spec did not apply it")

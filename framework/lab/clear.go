@@ -11,6 +11,7 @@ import (
 	"github.com/onsi/ginkgo/v2/types"
 
 	"sctp.test/framework/reach"
+	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
 )
 
@@ -33,14 +34,27 @@ func (l *Lab) strip(ctx context.Context, m *member) error {
 // leave ends a spec.
 func (l *Lab) leave(ctx ginkgo.SpecContext) {
 	ginkgo.GinkgoHelper()
-	spec := ginkgo.CurrentSpecReport()
-	l.failed = spec.Failed()
-	if l.failed && !l.recorded && spec.State != types.SpecStateInterrupted { // it ran out of time, or fell
-		l.evident(ctx, reach.Basis{Ground: reach.GroundBroken, Rests: reach.OnNothing}, spec.FailureMessage())
+	r := ginkgo.CurrentSpecReport()
+	l.failed = r.Failed()
+	if l.failed && !l.recorded && r.State != types.SpecStateInterrupted { // it failed by itself, ran out of time, or fell
+		l.evident(ctx, basisOf(r), r.FailureMessage())
 	}
 	if text := l.clear(ctx); text != "" {
 		ginkgo.Fail(text)
 	}
+}
+
+// basisOf is what a failure rests on that the spec has found by itself.
+func basisOf(r ginkgo.SpecReport) reach.Basis {
+	if r.State != types.SpecStateFailed {
+		return reach.Basis{Ground: reach.GroundBroken, Rests: reach.OnNothing}
+	}
+	for _, e := range r.ReportEntries {
+		if e.Name == spec.VerdictEntry {
+			return reach.Basis{Ground: reach.Ground(e.StringRepresentation()), Rests: reach.OnOther}
+		}
+	}
+	return reach.Basis{Ground: reach.GroundFail, Rests: reach.OnOther}
 }
 
 // clear takes policies off first, then proves that what they denied is open again, then

@@ -5,10 +5,35 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/onsi/ginkgo/v2/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"sctp.test/framework/reach"
+	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
 )
+
+// What a spec says by itself when it fails rests on nothing that is judged again; where it did
+// not come to its end there is no verdict at all.
+func TestBasisOf(t *testing.T) {
+	said := func(verdict string) types.ReportEntries {
+		value := types.WrapEntryValue(verdict)
+		return types.ReportEntries{{Name: "another"}, {Name: spec.VerdictEntry, Value: value}}
+	}
+	for _, tt := range []struct {
+		report types.SpecReport
+		want   reach.Basis
+	}{
+		{types.SpecReport{State: types.SpecStateFailed}, reach.Basis{Ground: reach.GroundFail, Rests: reach.OnOther}},
+		{types.SpecReport{State: types.SpecStateFailed, ReportEntries: said("inconclusive")}, reach.Basis{Ground: reach.GroundUnsupported, Rests: reach.OnOther}},
+		{types.SpecReport{State: types.SpecStateTimedout}, reach.Basis{Ground: reach.GroundBroken, Rests: reach.OnNothing}},
+		{types.SpecReport{State: types.SpecStatePanicked, ReportEntries: said("fail")}, reach.Basis{Ground: reach.GroundBroken, Rests: reach.OnNothing}},
+	} {
+		if got := basisOf(tt.report); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.report.State, got, tt.want)
+		}
+	}
+}
 
 // endings are what a spec may have done when it ends, and what then fails it.
 var endings = map[string]struct {

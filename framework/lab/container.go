@@ -19,6 +19,7 @@ const restartLimit = 2 * time.Minute
 // again, and returns when the agent listens again. Pod and address stay what they were.
 func (l *Lab) Restart(ctx ginkgo.SpecContext, word string) {
 	ginkgo.GinkgoHelper()
+	l.changes("restarted the container of " + word)
 	if err := l.restart(ctx, word); err != nil {
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not restart the container of %s: %v", l.id, word, err))
 	}

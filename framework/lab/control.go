@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
 )
 
 // matrices resolves a table and refuses denials that nothing proves.
@@ -35,22 +36,31 @@ func (l *Lab) matrices(table string) ([]reach.Matrix, error) {
 	return out, l.besideDenials(out)
 }
 
-// besideDenials refuses a table that denies and, in the same family, claims no answer: only
-// a path that is open in the same rounds shows that SCTP was not down while they held.
+// besideDenials refuses a table that denies and, in the same family and protocol, claims no
+// answer: only a path that is open in the same rounds shows that the protocol was not down
+// while they held.
 func (l *Lab) besideDenials(matrices []reach.Matrix) error {
-	for _, f := range l.families {
-		denial, answers := "", false
-		for _, m := range matrices {
-			if m.Family != f {
-				continue
+	type kind struct {
+		family reach.Family
+		proto  wire.Proto
+	}
+	open, denied := map[kind]bool{}, map[kind]string{}
+	var kinds []kind
+	for _, m := range matrices {
+		for i, row := range m.Want {
+			for j, w := range row {
+				k := kind{m.Family, l.targets[m.Columns[j].Word].proto}
+				open[k] = open[k] || w == reach.Word(reach.Answered)
+				if w.Denies() && denied[k] == "" {
+					denied[k] = fmt.Sprintf("%s%s: the table denies %s", m.Line(i, j), m.Family, strings.ToUpper(string(k.proto)))
+					kinds = append(kinds, k)
+				}
 			}
-			if i, j, denies := m.Denial(); denies && denial == "" {
-				denial = fmt.Sprintf("%s%s: the table denies", m.Line(i, j), f)
-			}
-			answers = answers || slices.ContainsFunc(m.Want, func(row []reach.Word) bool { return slices.Contains(row, reach.Word(reach.Answered)) })
 		}
-		if denial != "" && !answers {
-			return errors.New(denial + " and claims no answer: no denial without a path that is open beside it")
+	}
+	for _, k := range kinds {
+		if !open[k] {
+			return errors.New(denied[k] + " and claims no answer: no denial without a path that is open beside it")
 		}
 	}
 	return nil

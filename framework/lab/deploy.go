@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,18 +28,19 @@ type Lab struct {
 	families []reach.Family
 	asking   time.Time // when the last Expect began
 
-	mu      sync.Mutex
-	members []*member                 // in the order of the words
-	former  []*member                 // that the spec has deleted
-	untold  []string                  // why nobody knows what some of these have counted
-	parted  map[*member]wire.Counters // what others have counted
-	orders  map[*member]order
-	open    map[*member][]wire.Endpoint // listeners that are open
-	names   reach.Names
-	targets map[string]target // by the word of the server
-	twins   map[string]target // TCP twins of Services, by the word of what they are twins of
-	applied []object
-	lifted  []object // policies that were deleted again
+	mu       sync.Mutex
+	members  []*member                 // in the order of the words
+	former   []*member                 // that the spec has deleted
+	untold   []string                  // why nobody knows what some of these have counted
+	parted   map[*member]wire.Counters // what others have counted
+	orders   map[*member]order
+	open     map[*member][]wire.Endpoint // listeners that are open
+	names    reach.Names
+	targets  map[string]target // by the word of the server
+	twins    map[string]target // TCP twins of Services, by the word of what they are twins of
+	applied  []object
+	lifted   []object // policies that were deleted again
+	standing []string // namespaces of the run when the spec began
 
 	asked    map[pair]bool             // what the last round of a settled table said: true is answered
 	controls map[pair]bool             // pairs that were denied and must be seen answered again
@@ -164,7 +166,27 @@ func (r *Run) Deploy(ctx ginkgo.SpecContext, words ...string) *Lab {
 	return l
 }
 
+// Attend stands beside a spec that needs no agents of its own: what must hold after every spec
+// must hold after this one, and its failure has evidence. Where nodes are rebooted agents
+// restart, and nothing is asked of them.
+func (r *Run) Attend(ctx ginkgo.SpecContext, rebooting bool) {
+	ginkgo.GinkgoHelper()
+	l := newLab(r, specID())
+	l.expected = true // it says by itself what it expects
+	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) { l.leave(ctx) })
+	if err := l.baseline(ctx); err != nil {
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not begin: %v", l.id, err))
+	}
+	if rebooting {
+		l.before = nil
+	}
+}
+
+// Attended says whether somebody stands beside a spec, or has.
+func (r *Run) Attended(id string) bool { return r.attended == id }
+
 func newLab(r *Run, id string) *Lab {
+	r.attended = id
 	return &Lab{
 		run: r, id: id, families: r.Families(), patience: r.Patience, late: map[string]bool{}, unready: map[*member]bool{}, handmade: map[string][]*member{}, siblings: map[string]string{}, strange: map[string][]string{}, orders: map[*member]order{},
 		open: map[*member][]wire.Endpoint{}, targets: map[string]target{}, twins: map[string]target{}, ending: map[*member]bool{}, variants: map[*member]bool{}, parted: map[*member]wire.Counters{}, effects: newEffects(),
@@ -190,7 +212,15 @@ func (l *Lab) seat(ctx context.Context, words []string) error {
 	if err == nil {
 		l.foreign, err = l.run.foreignPolicies(ctx)
 	}
+	return cmp.Or(err, l.baseline(ctx))
+}
+
+// baseline notes what the spec finds.
+func (l *Lab) baseline(ctx context.Context) (err error) {
 	l.before, _ = l.run.fleet.counters(ctx) // an agent that cannot be asked now cannot be blamed on the spec
+	if !l.run.rehearsing() {
+		l.standing, err = l.run.Cluster.OfRun(ctx, l.run.ID)
+	}
 	return err
 }
 

@@ -16,6 +16,7 @@ import (
 // the addresses of some agents.
 func (l *Lab) Endpoints(ctx ginkgo.SpecContext, namespace, service string, port int32, words ...string) {
 	ginkgo.GinkgoHelper()
+	l.changes("made endpoints of Service " + service)
 	if err := l.endpoints(ctx, namespace, service, port, words); err != nil {
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not make endpoints of Service %s: %v", l.id, service, err))
 	}

@@ -205,7 +205,7 @@ func TestEveryKindOfControl(t *testing.T) {
 			expect(t, l, "ipv4:\nx/server@1:80\nx/client@2 answered\n")
 		}, never},
 		{"seen", "x/server@1:80 x/far@2:80\nx/client@2 denied answered\n", func(t *testing.T, _ *bench, l *Lab) { expect(t, l, AllAnswered) }, ""},
-		{"seen, and nothing is open beside it", "x/server@1:80\nx/client@2 denied\n", func(t *testing.T, _ *bench, l *Lab) { expect(t, l, AllAnswered) }, "ipv4: the table denies and claims no answer: no denial without a path that is open beside it"},
+		{"seen, and nothing is open beside it", "x/server@1:80\nx/client@2 denied\n", func(t *testing.T, _ *bench, l *Lab) { expect(t, l, AllAnswered) }, "ipv4: the table denies SCTP and claims no answer: no denial without a path that is open beside it"},
 		{"seen, and something is open in the other family", "ipv4:\nx/server@1:80\nx/client@2 denied\n\nipv6:\nx/server@1:80\nx/client@2 answered\n", func(t *testing.T, _ *bench, l *Lab) { expect(t, l, AllAnswered) }, "no denial without a path that is open beside it"},
 		{"a closed port alone", "x/server@1:81\nx/client@2 denied\n", func(*testing.T, *bench, *Lab) {}, never},
 		{"a closed port beside its neighbour", "x/server@1:80 x/server@1:81\nx/client@2 answered denied\n", func(*testing.T, *bench, *Lab) {}, ""},

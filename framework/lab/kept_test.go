@@ -35,7 +35,7 @@ func TestFatesOfKeptAssociations(t *testing.T) {
 		b.cut("x/client@2", l)
 		<-time.After(2 * time.Second)
 		fates, found, err := k.fates(t.Context(), start)
-		const want = "1 of 2 carried a message 4s later, 1 of 2 had ended (assoc-change COMM_LOST) 2s later"
+		const want = "1 of 2 carried a message 4s later, 1 of 2 had ended (COMM_LOST) 2s later"
 		if got := tellFates(fates); got != want || len(found) > 0 || err != nil {
 			t.Errorf("fates are %q (%v, %v), want %q", got, found, err, want)
 		}

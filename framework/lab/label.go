@@ -18,6 +18,7 @@ import (
 // Label sets labels (key=value) on an agent of the spec, or takes them off (key-).
 func (l *Lab) Label(ctx ginkgo.SpecContext, word string, changes ...string) {
 	ginkgo.GinkgoHelper()
+	l.changes("labelled " + word)
 	if err := l.label(ctx, word, changes); err != nil {
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not label %s: %v", l.id, word, err))
 	}
@@ -45,6 +46,7 @@ func (l *Lab) label(ctx context.Context, word string, changes []string) error {
 // them off again (key-).
 func (l *Lab) LabelNamespace(ctx ginkgo.SpecContext, namespace string, changes ...string) {
 	ginkgo.GinkgoHelper()
+	l.changes("labelled namespace " + namespace)
 	if err := l.labelNamespace(ctx, namespace, changes); err != nil {
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not label namespace %s: %v", l.id, namespace, err))
 	}
@@ -124,6 +126,7 @@ func parseLabels(changes []string) (map[string]*string, error) {
 // the end of the spec.
 func (l *Lab) Join(ctx ginkgo.SpecContext, word string, variants ...Variant) {
 	ginkgo.GinkgoHelper()
+	l.changes("added " + word)
 	if err := l.join(ctx, word, variants); err != nil {
 		l.skipWithout(err)
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not add %s: %v", l.id, word, err))
@@ -158,6 +161,7 @@ func (l *Lab) join(ctx context.Context, word string, variants []Variant) error {
 // Kill deletes the pod of an agent of the spec, which then is no more.
 func (l *Lab) Kill(ctx ginkgo.SpecContext, word string) {
 	ginkgo.GinkgoHelper()
+	l.changes("deleted the pod of " + word)
 	if err := l.kill(ctx, word); err != nil {
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not delete the pod of %s: %v", l.id, word, err))
 	}

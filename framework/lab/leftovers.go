@@ -127,7 +127,27 @@ func (l *Lab) leftovers(ctx context.Context) []string {
 			}
 		}
 	}
-	return slices.DeleteFunc(append(out, l.wideLeft(ctx)...), func(text string) bool { return text == "" })
+	out = append(append(out, l.wideLeft(ctx)...), l.namespacesLeft(ctx)...)
+	return slices.DeleteFunc(out, func(text string) bool { return text == "" })
+}
+
+// namespacesLeft are those that the spec has made beside the fleet's and the observers'.
+func (l *Lab) namespacesLeft(ctx context.Context) []string {
+	now, err := l.run.Cluster.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: cluster.RunLabel + "=" + l.run.ID})
+	if err != nil {
+		return []string{fmt.Sprintf("nobody knows whether a namespace is left: %v", err)}
+	}
+	known := slices.Concat(l.standing, l.run.Namespaces())
+	if l.run.Eyes != nil {
+		known = append(known, l.run.Eyes.Namespaces()...)
+	}
+	var out []string
+	for _, ns := range now.Items {
+		if ns.DeletionTimestamp == nil && !slices.Contains(known, ns.Name) {
+			out = append(out, "Namespace "+ns.Name+" is left")
+		}
+	}
+	return out
 }
 
 func path(o metav1.Object) string {

@@ -32,6 +32,36 @@ func left(t *testing.T, l *Lab) string {
 	return strings.Join(l.leftovers(t.Context()), "; ")
 }
 
+// A namespace that the spec has found is none of its own, and one that goes is as good as gone.
+func TestNamespacesAreLeft(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		create := func(name string, ending bool) {
+			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+			b.mark(&ns.ObjectMeta)
+			if ending {
+				ns.DeletionTimestamp, ns.Finalizers = &metav1.Time{Time: time.Now()}, []string{"kubernetes"}
+			}
+			if _, err := b.client.CoreV1().Namespaces().Create(t.Context(), ns, metav1.CreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		create("sctp-x", false) // of the fleet
+		create("sctp-1a2b3-0-loader", false)
+		l := b.lab(t, "x/server:80")
+		create("sctp-1a2b3-0-second", false)
+		create("sctp-1a2b3-0-third", true)
+		if got := l.namespacesLeft(t.Context()); len(got) != 1 || got[0] != "Namespace sctp-1a2b3-0-second is left" {
+			t.Errorf("left is %q", got)
+		}
+		b.client.PrependReactor("list", "namespaces", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return true, nil, errors.New("the server is gone")
+		})
+		if got := l.namespacesLeft(t.Context()); len(got) != 1 || !strings.Contains(got[0], "nobody knows whether a namespace is left") {
+			t.Errorf("without an answer it is %q", got)
+		}
+	})
+}
+
 func TestLeftovers(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
 		l := stripped(t, b, "x/server:80")

@@ -26,7 +26,7 @@ func (l *Lab) ApplyPerNode(ctx ginkgo.SpecContext, namespace, file string) {
 }
 
 func (l *Lab) applyPerNode(ctx context.Context, namespace, file string) error {
-	l.changes("applied", file)
+	l.changes("applied manifests/" + file)
 	real, err := l.run.namespace(ctx, namespace)
 	if err != nil {
 		return err

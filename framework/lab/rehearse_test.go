@@ -57,7 +57,7 @@ func TestRehearsalFindsWhatIsWrong(t *testing.T) {
 		"x/server:80 x/server:8080\nx/client answered answered\n":   `table line 1: "x/server:8080" is no server of this spec; the nearest is "x/server:80"`,
 		"x/server:80\nx/client answeredd\n":                         `table line 2: "answeredd" is no word for a cell; the nearest is "answered"`,
 		"x/server:80\nx/client denied\n":                            "table line 2: ipv4: x/client to x/server:80 is to be denied, but the spec never saw it answered: no denial without a control",
-		"x/server:80 x/server:81\nx/client - denied\n":              "table line 2: ipv4: the table denies and claims no answer: no denial without a path that is open beside it",
+		"x/server:80 x/server:81\nx/client - denied\n":              "table line 2: ipv4: the table denies SCTP and claims no answer: no denial without a path that is open beside it",
 		"x/server:80\nx/client answered answered\n":                 `table line 2: "x/client" is followed by 2 words for 1 column`,
 		"ipv6:\nx/server:80\nx/client answered\n":                   "the table speaks of no family that this cluster has ([ipv4])",
 		"x/server:80\nx/client -\n":                                 "table line 1: the block asks nothing",

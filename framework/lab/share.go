@@ -88,6 +88,9 @@ func (l *Lab) ExpectNear(ctx ginkgo.SpecContext, service string) {
 // asking whether its TCP twin does better, and in which way paths are wrong.
 func (l *Lab) tellOfShares(ctx context.Context, s *reach.Series, class diag.Class, rounds int) {
 	ginkgo.GinkgoHelper()
+	if l.run.rehearsing() {
+		return
+	}
 	if len(s.Shared) > 0 && len(s.Report.Wrong()) == 0 && ctx.Err() == nil {
 		l.askTwinsToShare(ctx, s, rounds)
 		s.Report.Causes = l.causes(l.unfair(ctx, s, class))
@@ -156,7 +159,7 @@ func (l *Lab) ExpectRelease(ctx ginkgo.SpecContext, service string, silences ...
 		for _, client := range reach.Moved(before, now) {
 			if node := l.member(client).node; held[node] {
 				delete(held, node)
-				l.Measured("a client on %s was sent to another pod after a silence of %v", node, silence)
+				l.Measured("a client on %s was sent to another pod after an idle time of %v", node, silence)
 			}
 		}
 		before = now
@@ -176,7 +179,7 @@ func (l *Lab) tellOfHeld(ctx context.Context, service string, held map[string]bo
 		if node := l.member(c.Word).node; held[node] && len(again) < diagnosePaths {
 			held[node] = false // one of them tells of all
 			again = append(again, asked{pair: pair{l.families[0], c.Word, service}, want: reach.Word(reach.Answered)})
-			said = append(said, fmt.Sprintf("clients on %s are sent to the same pod after each of the silences %v", node, silences))
+			said = append(said, fmt.Sprintf("clients on %s are sent to the same pod after each of these idle times: %v", node, silences))
 		}
 	}
 	causes := l.causes(found(diag.ServiceNotSticky, l.askAgain(ctx, again, greetingOnly)))

@@ -114,6 +114,7 @@ func (l *Lab) enlistHostPort(m *member, p corev1.ContainerPort, place int) {
 // Admit lets a gated pod be ready.
 func (l *Lab) Admit(ctx ginkgo.SpecContext, word string) {
 	ginkgo.GinkgoHelper()
+	l.changes("made " + word + " ready")
 	if err := l.admit(ctx, word); err != nil {
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not make %s ready: %v", l.id, word, err))
 	}
@@ -139,6 +140,7 @@ func (l *Lab) admit(ctx context.Context, word string) error {
 // Services say so. It serves on.
 func (l *Lab) Terminate(ctx ginkgo.SpecContext, word string) {
 	ginkgo.GinkgoHelper()
+	l.changes("told " + word + " to end")
 	if err := l.terminate(ctx, word); err != nil {
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not tell %s to end: %v", l.id, word, err))
 	}

@@ -72,7 +72,7 @@ func (l *Lab) Ceases(ctx ginkgo.SpecContext, server string, change func()) Momen
 func (l *Lab) watch(ctx ginkgo.SpecContext, server string, change func()) ([]*question, time.Duration) {
 	ginkgo.GinkgoHelper()
 	t := l.known(ctx, server)
-	l.expected = true
+	defer func() { l.expected = true }() // of the change, too
 	if l.run.rehearsing() {
 		change()
 		return nil, 0

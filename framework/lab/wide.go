@@ -44,7 +44,7 @@ func (l *Lab) ApplyWide(ctx ginkgo.SpecContext, file string, older ...string) {
 }
 
 func (l *Lab) applyWide(ctx context.Context, files []string) error {
-	l.changes("applied", files[0])
+	l.changes("applied manifests/" + files[0])
 	for _, file := range files {
 		o, err := manifests.Untyped(file)
 		if err != nil {

@@ -49,16 +49,6 @@ func (m Matrix) Asked() int {
 	return n
 }
 
-// Denial is the first cell in which m claims a denial, if there is one.
-func (m Matrix) Denial() (row, column int, found bool) {
-	for i := range m.Want {
-		if j := slices.IndexFunc(m.Want[i], Word.Denies); j >= 0 {
-			return i, j, true
-		}
-	}
-	return 0, 0, false
-}
-
 // Everything is the word that, in place of a table, asks for every client to every
 // server in every family.
 func Everything(names Names, families []Family, w Word) []Matrix {

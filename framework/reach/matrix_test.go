@@ -231,8 +231,8 @@ func TestEverything(t *testing.T) {
 		t.Fatalf("matrices of %d families", len(all))
 	}
 	for _, m := range all {
-		if want := len(names.Clients) * len(names.Servers); m.Asked() != want || denies(m) {
-			t.Errorf("%s: %d cells asked, want %d; denies %v", m.Family, m.Asked(), want, denies(m))
+		if want := len(names.Clients) * len(names.Servers); m.Asked() != want {
+			t.Errorf("%s: %d cells asked, want %d", m.Family, m.Asked(), want)
 		}
 	}
 	all[0].Want[0][0] = Denied
@@ -241,28 +241,22 @@ func TestEverything(t *testing.T) {
 	}
 }
 
-func TestAskedAndDenies(t *testing.T) {
+func TestAsked(t *testing.T) {
 	for _, c := range []struct {
-		want   [][]Word
-		asked  int
-		denies bool
+		want  [][]Word
+		asked int
 	}{
-		{nil, 0, false},
-		{[][]Word{{"-", "-"}, {"-", "-"}}, 0, false},
-		{[][]Word{{"answered", "-"}, {"-", "unsupported"}}, 2, false},
-		{[][]Word{{"answered", "answered"}, {"-", "refused"}}, 3, true},
-		{[][]Word{{"denied"}}, 1, true},
+		{nil, 0},
+		{[][]Word{{"-", "-"}, {"-", "-"}}, 0},
+		{[][]Word{{"answered", "-"}, {"-", "unsupported"}}, 2},
+		{[][]Word{{"answered", "answered"}, {"-", "refused"}}, 3},
+		{[][]Word{{"denied"}}, 1},
 	} {
 		m := Matrix{Want: c.want}
-		if m.Asked() != c.asked || denies(m) != c.denies {
-			t.Errorf("%v: asked %d, denies %v", c.want, m.Asked(), denies(m))
+		if m.Asked() != c.asked {
+			t.Errorf("%v: asked %d", c.want, m.Asked())
 		}
 	}
-}
-
-func denies(m Matrix) bool {
-	_, _, found := m.Denial()
-	return found
 }
 
 // A cell knows the line that it stands in, also where two lines speak of its client, and a
@@ -280,9 +274,6 @@ func TestLines(t *testing.T) {
 	m := matrices[0]
 	if m.Line(0, 0) != "table line 2: " || m.Line(0, 1) != "table line 3: " {
 		t.Errorf("lines are %v", m.Lines)
-	}
-	if row, column, found := m.Denial(); row != 0 || column != 1 || !found {
-		t.Errorf("denied is %d, %d", row, column)
 	}
 	if got := Everything(names, []Family{IPv4}, Word(Answered))[0].Line(0, 0); got != "" {
 		t.Errorf("of no table: %q", got)

@@ -86,7 +86,7 @@ func (e Environment) properties() []junitProperty {
 		junitProperty{"kernel", strings.Join(e.kernels(), ", ")},
 		junitProperty{"cni", e.CNI},
 		junitProperty{"proxyMode", e.ProxyMode},
-		junitProperty{"families", fmt.Sprint(e.Families)},
+		junitProperty{"families", strings.Join(e.Families, ", ")},
 		junitProperty{"mtu", mtu},
 		junitProperty{"image", e.Image},
 		junitProperty{"imageDigest", e.ImageDigest},

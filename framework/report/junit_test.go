@@ -16,7 +16,7 @@ func TestJUnit(t *testing.T) {
     <property name="kernel" value="6.12"></property>
     <property name="cni" value="kindnet"></property>
     <property name="proxyMode" value="nftables"></property>
-    <property name="families" value="[ipv4 ipv6]"></property>
+    <property name="families" value="ipv4, ipv6"></property>
     <property name="mtu" value="1450"></property>
     <property name="image" value="registry/agent"></property>
     <property name="imageDigest" value="sha256:1234"></property>
@@ -79,7 +79,7 @@ func TestJUnitLeavesOutWhatIsNotKnown(t *testing.T) {
 	for _, p := range parsed(t, r).Properties {
 		got = append(got, p.Name+"="+p.Value)
 	}
-	if want := "kubernetes=v1.37.2 proxyMode=unknown families=[]"; strings.Join(got, " ") != want {
+	if want := "kubernetes=v1.37.2 proxyMode=unknown"; strings.Join(got, " ") != want {
 		t.Errorf("properties are %q, want %q", got, want)
 	}
 }

@@ -208,15 +208,27 @@ var bad = []spec.Verdict{spec.Fail, spec.Error, spec.Inconclusive}
 // Bad says whether the verdict makes a run exit with status 1.
 func (s Result) Bad() bool { return slices.Contains(bad, s.Verdict) }
 
-// conformant: no core claim failed, everything could be judged, and each chapter with core
-// claims that was asked for has one that was.
+// conformant: no core claim failed, though it be a known limitation, everything could be judged,
+// and each chapter with core claims that was asked for has one that was.
 func (r Report) conformant() bool {
+	return r.judged() && r.limited() == 0 && !slices.ContainsFunc(r.Specs, func(s Result) bool {
+		return s.Bad() && (s.Verdict != spec.Fail || s.Level == spec.Core)
+	})
+}
+
+// judged says whether anything can be said of the cluster.
+func (r Report) judged() bool {
+	return len(r.Specs) > 0 && !r.Interrupted && len(r.unjudged()) == 0
+}
+
+// limited counts the core claims that are known not to hold.
+func (r Report) limited() (n int) {
 	for _, s := range r.Specs {
-		if s.Bad() && (s.Verdict != spec.Fail || s.Level == spec.Core) {
-			return false
+		if s.Level == spec.Core && s.Verdict == spec.KnownLimitation {
+			n++
 		}
 	}
-	return len(r.Specs) > 0 && !r.Interrupted && len(r.unjudged()) == 0
+	return n
 }
 
 // unjudged are the chapters with core claims of which none passed.
@@ -224,7 +236,7 @@ func (r Report) unjudged() []string {
 	passed := map[string]bool{}
 	for _, s := range r.Specs {
 		if s.Level == spec.Core {
-			passed[s.Chapter] = passed[s.Chapter] || s.Verdict == spec.Pass
+			passed[s.Chapter] = passed[s.Chapter] || s.Verdict == spec.Pass || s.Verdict == spec.KnownLimitation
 		}
 	}
 	maps.DeleteFunc(passed, func(_ string, ok bool) bool { return ok })

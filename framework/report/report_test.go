@@ -41,9 +41,14 @@ func TestSummaryAndConformance(t *testing.T) {
 	}{
 		{"all well", []Result{
 			result("POD-01", spec.Core, spec.Pass, ""), result("POD-02", spec.Core, spec.NotApplicable, "one node"),
-			result("POL-03", spec.Core, spec.Pass, ""), result("POL-04", spec.Core, spec.KnownLimitation, "see there"),
+			result("POL-03", spec.Core, spec.Pass, ""), result("POL-04", spec.Extended, spec.KnownLimitation, "see there"),
 			result("PRF-01", spec.Informational, spec.Informed, ""),
 		}, "5 specs in 83s: 2 pass, 1 known-limitation, 1 informational, 1 not-applicable\n  known-limitation POL-04: see there\nconformant, as far as was asked\n"},
+		{
+			"a core claim is known not to hold",
+			[]Result{result("POL-03", spec.Core, spec.Pass, ""), result("POL-04", spec.Core, spec.KnownLimitation, "see there")},
+			"2 specs in 83s: 1 pass, 1 known-limitation\n  known-limitation POL-04: see there\nnot conformant: core claims that are known not to hold: 1\n",
+		},
 		{
 			"one spec",
 			[]Result{result("POD-01", spec.Core, spec.Pass, "")},

@@ -40,10 +40,10 @@ func (r Report) count(v spec.Verdict) int {
 	return n
 }
 
-// Good says whether a run may exit with status 0: conformant as far as was asked, and no
-// spec of any level bad.
+// Good says whether a run may exit with status 0: everything was judged, and no spec of any
+// level is bad. What is known not to hold is no news.
 func (r Report) Good() bool {
-	return r.Conformant && !slices.ContainsFunc(r.Specs, func(s Result) bool { return slices.Contains(bad, s.Verdict) })
+	return r.judged() && !slices.ContainsFunc(r.Specs, func(s Result) bool { return slices.Contains(bad, s.Verdict) })
 }
 
 // conclusion is what the run says of the cluster as a whole, and why no more.
@@ -57,6 +57,8 @@ func (r Report) conclusion() string {
 		return "conformant, as far as was asked: no core claim failed"
 	case r.Conformant:
 		return "conformant, as far as was asked"
+	case r.Good():
+		return fmt.Sprintf("not conformant: core claims that are known not to hold: %d", r.limited())
 	case len(missing) > 0:
 		return "not conformant: no core claim passed of " + strings.Join(missing, ", ")
 	default:

@@ -71,7 +71,19 @@ func checkDecorators(text string, args []any) error {
 	if slices.Contains(args, any(ginkgo.Ordered)) {
 		return fmt.Errorf("%q: ordered: a spec that fails would take the next ones with it", text)
 	}
+	if slices.ContainsFunc(args, again) {
+		return fmt.Errorf("%q: a spec is judged once: what fails and passes then is a failure", text)
+	}
 	return checkLabels(text, args)
+}
+
+// again says whether a decorator lets a spec fail and pass.
+func again(arg any) bool {
+	switch arg.(type) {
+	case ginkgo.FlakeAttempts, ginkgo.MustPassRepeatedly:
+		return true
+	}
+	return false
 }
 
 // Of returns the Case of a spec that carries these labels; ok is false for a node that

@@ -62,6 +62,8 @@ func TestTransformRefuses(t *testing.T) {
 		args []any
 		want string
 	}{
+		{"one that may fail first", types.NodeTypeIt, []any{good(), ginkgo.FlakeAttempts(2), body}, `"x": a spec is judged once: what fails and passes then is a failure`},
+		{"one that must pass twice", types.NodeTypeIt, []any{good(), ginkgo.MustPassRepeatedly(2), body}, `"x": a spec is judged once: what fails and passes then is a failure`},
 		{"no case", types.NodeTypeIt, []any{body}, `"x": an It needs exactly one spec.Case, not 0`},
 		{"two cases", types.NodeTypeIt, []any{good(), good(), body}, `"x": an It needs exactly one spec.Case, not 2`},
 		{"an incomplete case", types.NodeTypeIt, []any{spoilt, body}, "POL-03: the claim has no source"},
