@@ -3,6 +3,7 @@ package reach
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // rule is a pattern of wrong cells that people have learned to read. The list is data:
@@ -41,7 +42,9 @@ var rules = []rule{
 	},
 	{
 		holds: portOnly,
-		text:  say("the port is honoured and the peer selector is not"),
+		text: func(_ Report, wrong []Place) string {
+			return fmt.Sprintf("the port is enforced, and %s gets past the peer selector", strings.Join(clients(wrong), ", "))
+		},
 	},
 	{
 		holds: func(r Report, wrong []Place) bool {
@@ -65,6 +68,16 @@ var rules = []rule{
 			return fmt.Sprintf("every wrong path leads to %s", wrong[0].Column.Word)
 		},
 	},
+}
+
+// clients are those of some places, each once.
+func clients(places []Place) []string {
+	var out []string
+	for _, p := range places {
+		out = append(out, rowWord(p))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // What places are compared by.

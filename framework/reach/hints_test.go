@@ -12,7 +12,7 @@ const (
 	comesAndGo  = "every path was as claimed in an earlier round: this comes and goes"
 	noPolicy    = "nothing is denied: it looks as if there were no policy at all"
 	oneNode     = "nothing is denied to servers on the node of x/server@2:80, while other nodes deny"
-	noSelector  = "the port is honoured and the peer selector is not"
+	noSelector  = "the port is enforced, and x/stranger gets past the peer selector"
 	only6       = "only ipv6 is affected"
 	fromClient1 = "every wrong path begins at x/client@1"
 	toServer1   = "every wrong path leads to x/server@1:80"
