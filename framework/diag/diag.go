@@ -33,9 +33,12 @@ type Symptom struct {
 	Said      string `json:"said,omitempty"`      // what it says of that
 	Meanwhile *Ends  `json:"meanwhile,omitempty"` // what moved at both ends while it found that
 
-	// Denied says that, in the same table, a policy kept another path of the same protocol,
-	// family and nodes closed.
+	// Denied says that, in the same table, the policies kept another path of the same protocol
+	// and family closed that the same node decides on.
 	Denied bool `json:"denied,omitempty"`
+	// Apart says that the policies speak of SCTP: what they say of a path need not hold for its
+	// TCP twin.
+	Apart bool `json:"apart,omitempty"`
 
 	Again  Trial  `json:"again"`            // the same path, with nobody else asking
 	Direct *Trial `json:"direct,omitempty"` // SCTP straight to the pod, for an address that is not a pod's

@@ -91,6 +91,7 @@ func refusal(s *Symptom)   { s.Want = reach.Word(reach.Refused) }
 func byClock(s *Symptom)   { s.Again.Evidence.Seen.Ender = wire.EndedByClock }
 func policy(s *Symptom)    { s.Policies = []string{"policy/deny-ingress.yaml"} }
 func beside(s *Symptom)    { s.Denied = true }
+func apart(s *Symptom)     { s.Apart = true }
 func outward(s *Symptom)   { s.Egress = true }
 func gone(s *Symptom)      { s.Lifted = []string{"policy/deny-ingress.yaml"} }
 func tcp(s *Symptom)       { t := answeredBy(server); s.TCP = &t }
@@ -133,6 +134,7 @@ var cases = []example{
 	{"no module at the server", symptom(again(ended("connect", "ENOPROTOOPT"))), "no-sctp-on-server-node", "a host without SCTP answers for node b"},
 	{"a policy that TCP heeds", symptom(answered, denied, policy, tcpDead), "policy-ignores-sctp", "node b denies TCP and lets SCTP pass"},
 	{"a policy that is heeded on other paths, and that admits SCTP only", symptom(answered, denied, policy, beside, tcpDead), "policy-admits-denied", "the policy engine for servers on node b admits a path that the policy denies, though it denies others"},
+	{"a policy that admits SCTP only, on no other path", symptom(answered, denied, policy, apart, tcpDead), "policy-admits-denied", "admits a path that the policy denies, though it denies TCP there"},
 	{"a policy for egress that nobody heeds", symptom(answered, denied, policy, outward, tcp), "policy-not-enforced", "nobody enforces the policy for clients on node a"},
 	{"a policy that nobody heeds behind a NodePort of another node", symptom(answered, denied, policy, tcp, through(NodePort, "a")), "policy-not-enforced", "nobody enforces the policy for servers on node b"},
 	{"a policy that nobody heeds", symptom(answered, denied, policy, tcp), "policy-not-enforced", "nobody enforces the policy for servers on node b"},

@@ -19,6 +19,7 @@ const (
 	overSCTP      fact = "the path is SCTP's"
 	underPolicy   fact = "a policy applies"
 	deniesBeside  fact = "a policy denies other paths beside it"
+	tellsApart    fact = "the policies speak of SCTP"
 	translated    fact = "the address is a Service's"
 	hostPort      fact = "the address is a hostPort"
 	noSocket      fact = "the client's kernel has no SCTP"
@@ -78,6 +79,7 @@ func facts(s Symptom) map[fact]bool {
 		overSCTP:      sctp,
 		underPolicy:   len(s.Policies) > 0,
 		deniesBeside:  s.Denied,
+		tellsApart:    s.Apart,
 		translated:    s.Kind != Pod && s.Kind != HostPort,
 		hostPort:      s.Kind == HostPort,
 		noSocket:      f.Outcome == reach.Unsupported && f.Stage == wire.StageSocket && !forbidden(f.Errno),

@@ -60,8 +60,14 @@ var table = []row{
 	},
 	{
 		"policy-ignores-sctp",
-		[]condition{no(wantsAnswer), yes(answers), yes(underPolicy), no(tcpAnswers)},
+		[]condition{no(wantsAnswer), yes(answers), yes(underPolicy), no(tcpAnswers), no(tellsApart)},
 		engines("the policy engine for %s on node %s denies TCP and lets SCTP pass", "the policy engines for %s on nodes %s deny TCP and let SCTP pass"),
+		policyEngine,
+	},
+	{
+		"policy-admits-denied", // of a policy that admits SCTP only TCP is denied by whoever enforces it
+		[]condition{no(wantsAnswer), yes(answers), yes(underPolicy), no(tcpAnswers)},
+		engines("the policy engine for %s on node %s admits a path that the policy denies, though it denies TCP there", "the policy engines for %s on nodes %s admit paths that the policy denies, though they deny TCP there"),
 		policyEngine,
 	},
 	{

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,37 +35,41 @@ func (l *Lab) explain(ctx context.Context, s *reach.Series, messages []wire.Mess
 	symptoms := l.askAgain(ctx, l.representatives(s.Report.Wrong()), messages)
 	closed := l.closed(s.Report.Results)
 	for i := range symptoms {
-		symptoms[i].Denied = closed[l.stretch(symptoms[i].Family, symptoms[i].Client, symptoms[i].Server)]
+		symptoms[i].Denied = closed[l.realm(symptoms[i].Family, symptoms[i].Client, symptoms[i].Server)]
 	}
 	s.Report.Causes = l.causes(symptoms)
 }
 
-// stretch is what policy engines may treat alike: a protocol of a family between two nodes.
-type stretch struct {
-	family   reach.Family
-	proto    wire.Proto
-	from, to string // nodes of the client and of the pods behind the address
+// realm is what one policy engine may treat alike: a protocol of a family, where the same node
+// decides.
+type realm struct {
+	family reach.Family
+	proto  wire.Proto
+	node   string // of the client for egress, else of the pods behind the address
 }
 
-func (l *Lab) stretch(f reach.Family, client, server string) stretch {
+func (l *Lab) realm(f reach.Family, client, server string) realm {
 	t := l.targets[server]
-	var to []string
-	for _, m := range l.behind(t) {
-		to = append(to, m.node)
+	if onlyEgress(l.applied) {
+		return realm{f, t.proto, l.member(client).node}
 	}
-	slices.Sort(to)
-	return stretch{f, t.proto, l.member(client).node, strings.Join(slices.Compact(to), ", ")}
+	var nodes []string
+	for _, m := range l.behind(t) {
+		nodes = append(nodes, m.node)
+	}
+	slices.Sort(nodes)
+	return realm{f, t.proto, strings.Join(slices.Compact(nodes), ", ")}
 }
 
-// closed are the stretches on which a path was denied as it was to be. Where no policy
+// closed are the realms in which a path was denied as it was to be. Where no policy
 // applies, that says nothing of one.
-func (l *Lab) closed(results []reach.Result) map[stretch]bool {
-	out := map[stretch]bool{}
+func (l *Lab) closed(results []reach.Result) map[realm]bool {
+	out := map[realm]bool{}
 	for _, r := range results {
 		for i, row := range r.Found {
 			for j, c := range row {
 				if w := r.Want[i][j]; w.Denies() && w.Admits(c.Finding) {
-					out[l.stretch(r.Family, r.Rows[i].Word, r.Columns[j].Word)] = true
+					out[l.realm(r.Family, r.Rows[i].Word, r.Columns[j].Word)] = true
 				}
 			}
 		}
@@ -164,12 +169,29 @@ func (l *Lab) place(p asked, client *member, t target) diag.Symptom {
 	if l.controls[p.pair] && len(s.Policies) == 0 {
 		s.Lifted, decisive = policies(l.lifted), l.lifted
 	}
-	s.Egress = !slices.ContainsFunc(decisive, func(o object) bool { return isPolicy(o) && !onlyEgress(o.file) })
+	s.Egress = onlyEgress(decisive)
+	s.Apart = slices.ContainsFunc(decisive, func(o object) bool { return isPolicy(o) && speaksOfSCTP(o.file) })
 	return s
 }
 
-// onlyEgress says whether a policy's file is of egress and not of ingress.
-func onlyEgress(file string) bool {
+// onlyEgress says whether policies are of egress and not of ingress: then the client's node
+// decides.
+func onlyEgress(objects []object) bool {
+	return !slices.ContainsFunc(objects, func(o object) bool { return isPolicy(o) && !egressOnly(o.file) })
+}
+
+// speaksOfSCTP says whether a policy's file has a rule for SCTP.
+func speaksOfSCTP(file string) bool {
+	o, err := manifests.Untyped(file)
+	if err != nil {
+		return false
+	}
+	raw, err := json.Marshal(o.Object["spec"])
+	return err == nil && strings.Contains(strings.ToUpper(string(raw)), "SCTP") // each kind of policy says it otherwise
+}
+
+// egressOnly is onlyEgress of a file.
+func egressOnly(file string) bool {
 	o, err := manifests.Untyped(file)
 	if err != nil {
 		return false

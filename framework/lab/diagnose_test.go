@@ -88,11 +88,22 @@ func TestExplainPolicy(t *testing.T) {
 }
 
 // Whose engine decides depends on the direction of a policy.
-func TestOnlyEgress(t *testing.T) {
+func TestEgressOnly(t *testing.T) {
 	for file, want := range map[string]bool{
 		"policy/deny-ingress.yaml": false, "policy/deny-egress.yaml": true, "policy/deny-both-ways.yaml": false, "policy/admin-tier.yaml": false, "policy/no-such.yaml": false,
 	} {
-		if onlyEgress(file) != want {
+		if egressOnly(file) != want {
+			t.Errorf("%s is taken for the opposite", file)
+		}
+	}
+}
+
+// What a policy says of a path holds for its TCP twin unless it speaks of SCTP.
+func TestSpeaksOfSCTP(t *testing.T) {
+	for file, want := range map[string]bool{
+		"policy/deny-ingress.yaml": false, "policy/allow-port-80.yaml": true, "policy/allow-tcp-only.yaml": false, "policy/admin-tier.yaml": true, "policy/no-such.yaml": false,
+	} {
+		if speaksOfSCTP(file) != want {
 			t.Errorf("%s is taken for the opposite", file)
 		}
 	}
