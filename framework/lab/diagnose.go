@@ -174,10 +174,11 @@ func (l *Lab) place(p asked, client *member, t target) diag.Symptom {
 	return s
 }
 
-// onlyEgress says whether policies are of egress and not of ingress: then the client's node
+// onlyEgress says whether all policies are of egress and not of ingress: then the client's node
 // decides.
 func onlyEgress(objects []object) bool {
-	return !slices.ContainsFunc(objects, func(o object) bool { return isPolicy(o) && !egressOnly(o.file) })
+	ingress := slices.ContainsFunc(objects, func(o object) bool { return isPolicy(o) && !egressOnly(o.file) })
+	return slices.ContainsFunc(objects, isPolicy) && !ingress
 }
 
 // speaksOfSCTP says whether a policy's file has a rule for SCTP.
