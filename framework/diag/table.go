@@ -293,7 +293,7 @@ var table = []row{
 	{
 		"service-down",
 		[]condition{yes(silent), no(serverHeard), yes(translated), yes(directAnswers), no(tcpAnswers)},
-		each(nodes, "the service proxy of node %s leads nowhere, TCP as little as SCTP (the pod's address works): not SCTP's fault", "the service proxies of nodes %s lead nowhere, TCP as little as SCTP (the pod's address works): not SCTP's fault"),
+		each(nodes, "the service proxy of node %s leads nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone", "the service proxies of nodes %s lead nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone"),
 		serviceProxy,
 	},
 	{

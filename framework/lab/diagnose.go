@@ -128,19 +128,28 @@ func (l *Lab) askAgain(ctx context.Context, wrong []asked, messages []wire.Messa
 	return out
 }
 
-// representatives are wrong paths that differ in what a cause may depend on: the nodes, the
-// family, and what was found.
+// representatives are wrong paths that differ in what a cause may depend on: the protocol, the
+// nodes, the family, and what was found. Those of SCTP come first.
 func (l *Lab) representatives(wrong []reach.Place) []asked {
 	type kind struct {
+		proto    wire.Proto
 		family   reach.Family
 		from, to string
 		outcome  reach.Outcome
 	}
+	other := func(p reach.Place) int {
+		if l.targets[p.Column.Word].proto == wire.SCTP {
+			return 0
+		}
+		return 1
+	}
+	wrong = slices.Clone(wrong)
+	slices.SortStableFunc(wrong, func(a, b reach.Place) int { return other(a) - other(b) })
 	seen := map[kind]bool{}
 	var out []asked
 	for _, w := range wrong {
 		m, t := l.member(w.Row.Word), l.targets[w.Column.Word]
-		k := kind{w.Family, m.node, t.translatedOn(m), w.Outcome}
+		k := kind{t.proto, w.Family, m.node, t.translatedOn(m), w.Outcome}
 		if w.Outcome == reach.Broken && !diag.Scarce(w.Finding) || seen[k] {
 			continue
 		}

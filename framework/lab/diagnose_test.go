@@ -148,7 +148,7 @@ func TestTrialGivesTime(t *testing.T) {
 // Different nodes, families and outcomes have causes of their own; the rest are alike.
 func TestRepresentatives(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
-		l := b.lab(t, "x/server@1:80,81", "x/client@*")
+		l := b.lab(t, "x/server@1:80,81", "x/server@2:80,80/tcp", "x/client@*")
 		place := func(f reach.Family, client, server string, o reach.Outcome) reach.Place {
 			return reach.Place{Family: f, Row: reach.Name{Word: client}, Column: reach.Name{Word: server}, Cell: reach.Cell{Finding: reach.Finding{Outcome: o}}}
 		}
@@ -161,6 +161,10 @@ func TestRepresentatives(t *testing.T) {
 			place(reach.IPv6, "x/client@2", "x/server@1:80", reach.Refused),
 			place(reach.IPv6, "x/client@1", "x/server@1:80", reach.Refused),
 		})
+		both := l.representatives([]reach.Place{place(reach.IPv4, "x/client@1", "x/server@2:80/tcp", reach.Silent), place(reach.IPv4, "x/client@1", "x/server@2:80", reach.Silent)})
+		if len(both) != 2 || both[0].server != "x/server@2:80" {
+			t.Errorf("of two protocols asked again are %+v", both)
+		}
 		if len(got) != diagnosePaths || got[0].server != "x/server@1:80" || got[1].client != "x/client@2" || got[2].family != reach.IPv6 {
 			t.Errorf("asked again are %+v", got)
 		}
