@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"sctp.test/framework/cluster"
 	"sctp.test/framework/reach"
@@ -55,8 +56,14 @@ const (
 	someone6 = "2001:db8::10/128"
 )
 
-// fill puts an agent's addresses in the place of those that stand for it.
+// fill puts an agent's addresses in the place of those that stand for it, and its ports in rules
+// for what goes to them.
 func (l *Lab) fill(p *networkingv1.NetworkPolicy) error {
+	for _, rule := range p.Spec.Egress {
+		if m := l.member(l.block); m != nil && slices.ContainsFunc(rule.To, isSomeone) {
+			l.fillPorts(m, rule.Ports)
+		}
+	}
 	var blocks []*networkingv1.IPBlock
 	for _, rule := range p.Spec.Ingress {
 		for _, peer := range rule.From {
@@ -91,6 +98,20 @@ func (l *Lab) fill(p *networkingv1.NetworkPolicy) error {
 		}
 	}
 	return nil
+}
+
+// isSomeone says whether an address stands for somebody.
+func isSomeone(peer networkingv1.NetworkPolicyPeer) bool {
+	return peer.IPBlock != nil && slices.Contains([]string{someone4, someone6}, peer.IPBlock.CIDR)
+}
+
+// fillPorts gives rules the ports that an agent has in truth.
+func (l *Lab) fillPorts(m *member, ports []networkingv1.NetworkPolicyPort) {
+	for _, p := range ports {
+		if p.Port != nil && p.Port.Type == intstr.Int {
+			*p.Port = intstr.FromInt32(int32(l.run.port(m.seat, uint16(p.Port.IntVal))))
+		}
+	}
 }
 
 // Replace gives a policy that was applied from one file the rules that stand in another, and

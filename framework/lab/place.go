@@ -72,14 +72,14 @@ func onHostNetwork(spec *corev1.PodSpec) {
 
 // port is the port that an agent has where words say number.
 func (r *Run) port(s seat, number uint16) uint16 {
-	if s.namespace == hostNetwork {
+	if s.namespace == hostNetwork || s.outside() {
 		return r.hostPort(number)
 	}
 	return number
 }
 
-// hostPort is the port that an agent on its node's network has where words say number: others
-// on the node, and other runs, may have that one.
+// hostPort is the port that an agent on its node's network, or outside of the cluster, has where
+// words say number: others there, and other runs, may have that one.
 func (r *Run) hostPort(number uint16) uint16 {
 	h := fnv.New32a()
 	_, _ = fmt.Fprint(h, r.ID, r.Process) // never fails

@@ -11,6 +11,8 @@ import (
 
 	psa "k8s.io/pod-security-admission/api"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"sctp.test/framework/cluster"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
@@ -72,6 +74,32 @@ func TestTheAgentOutsideIsARowAndAColumn(t *testing.T) {
 		m := l.member("out/peer")
 		if err := l.strip(t.Context(), m); err != nil {
 			t.Errorf("an agent that is no pod cannot be left: %v", err)
+		}
+	})
+}
+
+// The agent outside is shared by all runs on the bed: each has ports of its own there, of which
+// a policy for what goes to it speaks.
+func TestPortsOutsideAreTheRunsOwn(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		b.external(t, "198.51.100.7", "2001:db8::7")
+		l := b.lab(t, "x/server@1:80", "x/client", "out/peer:80")
+		l.Block("out/peer")
+		if err := l.apply(t.Context(), "x", "policy/egress-to-address.yaml"); err != nil {
+			t.Fatal(err)
+		}
+		p, err := b.client.NetworkingV1().NetworkPolicies("sctp-x").Get(t.Context(), "egress-to-address", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := l.targets["out/peer:80"].addrs[reach.IPv4]
+		rule := p.Spec.Egress[0]
+		if at.Port() == 80 || rule.Ports[0].Port.IntVal != int32(at.Port()) || rule.To[0].IPBlock.CIDR != at.Addr().String()+"/32" {
+			t.Errorf("it listens at %v, and the rule is %+v", at, rule)
+		}
+		other := Run{Options: Options{ID: "another"}}
+		if other.port(seat{outside, outside}, 80) == at.Port() {
+			t.Error("two runs have the same port there")
 		}
 	})
 }
