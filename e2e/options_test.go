@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"sctp.test/ci/known"
 	"sctp.test/framework/cluster"
 	"sctp.test/framework/probe"
+	"sctp.test/framework/report"
 	"sctp.test/framework/spec"
 )
 
@@ -218,14 +218,5 @@ func (o *options) folder(now time.Time) (string, error) {
 	if _, err := os.Stat("../e2e/suite_test.go"); err == nil {
 		root = "../_artifacts" // go test and ginkgo run the binary in the folder of its package
 	}
-	name := now.UTC().Format("20060102T150405Z")
-	folder := filepath.Join(root, name)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return "", err
-	}
-	latest := filepath.Join(root, "latest")
-	if err := os.Remove(latest); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", err
-	}
-	return folder, os.Symlink(name, latest)
+	return report.Folder(root, now)
 }

@@ -114,6 +114,8 @@ func rejudge(folder string) (same bool, text string, err error) {
 		}
 	}
 	switch same := ground == was.Ground && now == said; {
+	case same && ground == "" && len(series)+len(walks) == 0:
+		return true, fmt.Sprintf("%s: it has neither tables nor paths to judge again", id), nil
 	case same && ground == "":
 		return true, fmt.Sprintf("%s: as claimed, in %d series and %d walks", id, len(series), len(walks)), nil
 	case was.Rests == reach.OnNothing:

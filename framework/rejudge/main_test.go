@@ -96,6 +96,7 @@ func TestRejudge(t *testing.T) {
 		says    string
 	}{
 		"a pass":                          {good, "", reach.Basis{}, exitSame, "POD-02: as claimed, in 1 series and 0 walks"},
+		"a spec without tables":           {nil, "", reach.Basis{}, exitSame, "POD-02: it has neither tables nor paths"},
 		"a failure":                       {bad, text(t, bad), onTables, exitSame, "POD-02: fail again: POD-02: 1 of 1 path is not as claimed"},
 		"a failure of something else":     {good, "POD-02: its paths are as claimed, but 2 SCTP packets with a bad checksum came\n", onOther, exitSame, "not judged again is what it rests on: POD-02: its paths"},
 		"something else, and a failure":   {bad, "POD-02: its paths are as claimed, but 2 SCTP packets with a bad checksum came\n", onOther, exitOther, `judged again it is "fail"`},
