@@ -50,6 +50,16 @@ type agent struct {
 	identity wire.Identity
 	listens  map[wire.Endpoint]bool
 	records  map[string]wire.Record
+	boots    int       // how often it has restarted
+	stream   io.Closer // the last one that was opened to it
+}
+
+// restart is what a kubelet does to the container of an agent.
+func (b *bench) restart(a *agent) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a.boots++
+	_ = a.stream.Close()
 }
 
 const gone = "gone" // an errno for an agent that dies when it is asked
@@ -102,7 +112,11 @@ func (b *bench) hire(t *testing.T, s seat) {
 
 func (b *bench) serve(ctx context.Context, a *agent, in io.Reader, out io.Writer) error {
 	enc, dec := json.NewEncoder(out), json.NewDecoder(in)
-	if err := enc.Encode(wire.Hello{Version: wire.Version, Boot: a.identity.UID}); err != nil {
+	b.mu.Lock()
+	a.stream, _ = in.(io.Closer)
+	boot := fmt.Sprint(a.identity.UID, " ", a.boots)
+	b.mu.Unlock()
+	if err := enc.Encode(wire.Hello{Version: wire.Version, Boot: boot}); err != nil {
 		return err
 	}
 	var turn sync.Mutex

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/onsi/ginkgo/v2/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -148,6 +149,14 @@ var endings = map[string]struct {
 			l.applied, l.expected = nil, true // nobody knows of it any more
 		},
 		verdict: "error", text: "POL-99: its paths are as claimed, but NetworkPolicy sctp-x/",
+	},
+	"an agent that restarted": {
+		do: func(t *testing.T, b *bench, l *Lab) {
+			expect(t, l, AllAnswered)
+			b.restart(b.agents[0])
+			synctest.Wait()
+		},
+		verdict: "error", text: "POL-99: its paths are as claimed, but agent agent-1", besides: "the agent has restarted and lost its state",
 	},
 	"a failure": {
 		do: func(_ *testing.T, _ *bench, l *Lab) { l.failed = true },
