@@ -2,21 +2,16 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
-	"sctp.test/manifests"
 )
 
 // Limits of a diagnosis: it is done while the spec's objects still stand, and a person waits.
@@ -38,43 +33,6 @@ func (l *Lab) explain(ctx context.Context, s *reach.Series, messages []wire.Mess
 		symptoms[i].Denied = closed[l.realm(symptoms[i].Family, symptoms[i].Client, symptoms[i].Server)]
 	}
 	s.Report.Causes = l.causes(symptoms)
-}
-
-// realm is what one policy engine may treat alike: a protocol of a family, where the same node
-// decides.
-type realm struct {
-	family reach.Family
-	proto  wire.Proto
-	node   string // of the client for egress, else of the pods behind the address
-}
-
-func (l *Lab) realm(f reach.Family, client, server string) realm {
-	t := l.targets[server]
-	if onlyEgress(l.applied) {
-		return realm{f, t.proto, l.member(client).node}
-	}
-	var nodes []string
-	for _, m := range l.behind(t) {
-		nodes = append(nodes, m.node)
-	}
-	slices.Sort(nodes)
-	return realm{f, t.proto, strings.Join(slices.Compact(nodes), ", ")}
-}
-
-// closed are the realms in which a path was denied as it was to be. Where no policy
-// applies, that says nothing of one.
-func (l *Lab) closed(results []reach.Result) map[realm]bool {
-	out := map[realm]bool{}
-	for _, r := range results {
-		for i, row := range r.Found {
-			for j, c := range row {
-				if w := r.Want[i][j]; w.Denies() && w.Admits(c.Finding) {
-					out[l.realm(r.Family, r.Rows[i].Word, r.Columns[j].Word)] = true
-				}
-			}
-		}
-	}
-	return out
 }
 
 // causes names those of symptoms, of which the first stands in the report, and keeps what
@@ -181,37 +139,6 @@ func (l *Lab) place(p asked, client *member, t target) diag.Symptom {
 	s.Egress = onlyEgress(decisive)
 	s.Apart = slices.ContainsFunc(decisive, func(o object) bool { return isPolicy(o) && speaksOfSCTP(o.file) })
 	return s
-}
-
-// onlyEgress says whether all policies are of egress and not of ingress: then the client's node
-// decides.
-func onlyEgress(objects []object) bool {
-	ingress := slices.ContainsFunc(objects, func(o object) bool { return isPolicy(o) && !egressOnly(o.file) })
-	return slices.ContainsFunc(objects, isPolicy) && !ingress
-}
-
-// speaksOfSCTP says whether a policy's file has a rule for SCTP.
-func speaksOfSCTP(file string) bool {
-	o, err := manifests.Untyped(file)
-	if err != nil {
-		return false
-	}
-	raw, err := json.Marshal(o.Object["spec"])
-	return err == nil && strings.Contains(strings.ToUpper(string(raw)), "SCTP") // each kind of policy says it otherwise
-}
-
-// egressOnly is onlyEgress of a file.
-func egressOnly(file string) bool {
-	o, err := manifests.Untyped(file)
-	if err != nil {
-		return false
-	}
-	if types, stated, _ := unstructured.NestedStringSlice(o.Object, "spec", "policyTypes"); stated {
-		return slices.Equal(types, []string{string(networkingv1.PolicyTypeEgress)})
-	}
-	_, out, _ := unstructured.NestedSlice(o.Object, "spec", "egress")
-	_, in, _ := unstructured.NestedSlice(o.Object, "spec", "ingress")
-	return out && !in
 }
 
 // trial asks a path alone, with the counters of both ends. INITs that follow each other soon
@@ -341,17 +268,6 @@ func moved(before, after wire.Counters) wire.Counters {
 	for name, n := range after {
 		if d := n - before[name]; d != 0 {
 			out[name] = d
-		}
-	}
-	return out
-}
-
-// policies are the files of the policies that apply.
-func policies(objects []object) []string {
-	var out []string
-	for _, o := range objects {
-		if isPolicy(o) {
-			out = append(out, "manifests/"+o.file+" in "+o.namespace)
 		}
 	}
 	return out
