@@ -266,3 +266,14 @@ func golden(t *testing.T, file, got string) {
 		t.Errorf("%s: %v; it differs from what is said now, go test -update writes it anew:\n%s", file, err, got)
 	}
 }
+
+// Whoever has not listened for as long as the news may take has not shown that it did not come.
+func TestListeningIsLongEnough(t *testing.T) {
+	c, s := &Course{}, told(client)
+	c.Ask(s)
+	c.Answer(s, s.Reply, nil)
+	f, err := c.Expect(client, server, Learns{Within: Bound{10 * time.Second, "heartbeats"}})
+	if f != nil || err == nil || !strings.Contains(err.Error(), "x/client@1 on a listened for 3s, which is too short to judge 10s (heartbeats)") {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
