@@ -34,6 +34,9 @@ func (l *Lab) strip(ctx context.Context, m *member) error {
 // leave ends a spec.
 func (l *Lab) leave(ctx ginkgo.SpecContext) {
 	ginkgo.GinkgoHelper()
+	if l.relieved {
+		return
+	}
 	r := ginkgo.CurrentSpecReport()
 	l.failed = r.Failed()
 	if l.failed && !l.recorded && r.State != types.SpecStateInterrupted { // it failed by itself, ran out of time, or fell

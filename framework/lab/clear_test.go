@@ -243,3 +243,15 @@ func (b *bench) lie(lies func(*agent, wire.Request, *wire.Reply)) {
 	defer b.mu.Unlock()
 	b.lies = lies
 }
+
+// Of two that stand beside one spec the later one ends it: evidence is written once.
+func TestALabIsRelieved(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		attending := newLab(b.Run, "MOD-03")
+		deployed := newLab(b.Run, "MOD-03")
+		later := newLab(b.Run, "MOD-07")
+		if !attending.relieved || deployed.relieved || later.relieved || b.Attended("MOD-03") || !b.Attended("MOD-07") {
+			t.Errorf("relieved are %v, %v, %v", attending.relieved, deployed.relieved, later.relieved)
+		}
+	})
+}

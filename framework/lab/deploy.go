@@ -41,6 +41,7 @@ type Lab struct {
 	applied  []object
 	lifted   []object // policies that were deleted again
 	standing []string // namespaces of the run when the spec began
+	relieved bool     // another Lab stands beside the spec now
 
 	asked    map[pair]bool             // what the last round of a settled table said: true is answered
 	controls map[pair]bool             // pairs that were denied and must be seen answered again
@@ -174,26 +175,30 @@ func (r *Run) Attend(ctx ginkgo.SpecContext, rebooting bool) {
 	l := newLab(r, specID())
 	l.expected = true // it says by itself what it expects
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) { l.leave(ctx) })
+	if rebooting {
+		return
+	}
 	if err := l.baseline(ctx); err != nil {
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not begin: %v", l.id, err))
-	}
-	if rebooting {
-		l.before = nil
 	}
 }
 
 // Attended says whether somebody stands beside a spec, or has.
-func (r *Run) Attended(id string) bool { return r.attended == id }
+func (r *Run) Attended(id string) bool { return r.attending != nil && r.attending.id == id }
 
+// newLab makes the Lab of a spec, which relieves whoever stood beside it until now.
 func newLab(r *Run, id string) *Lab {
-	r.attended = id
-	return &Lab{
+	if r.Attended(id) {
+		r.attending.relieved = true
+	}
+	r.attending = &Lab{
 		run: r, id: id, families: r.Families(), patience: r.Patience, late: map[string]bool{}, unready: map[*member]bool{}, handmade: map[string][]*member{}, siblings: map[string]string{}, strange: map[string][]string{}, orders: map[*member]order{},
 		open: map[*member][]wire.Endpoint{}, targets: map[string]target{}, twins: map[string]target{}, ending: map[*member]bool{}, variants: map[*member]bool{}, parted: map[*member]wire.Counters{}, effects: newEffects(),
 		enter: func(name, text string) { ginkgo.AddReportEntry(name, text, ginkgo.ReportEntryVisibilityNever) },
 		asked: map[pair]bool{}, controls: map[pair]bool{},
 		doors: map[string]*doorLock{}, listening: map[netip.AddrPort]string{},
 	}
+	return r.attending
 }
 
 func (l *Lab) seat(ctx context.Context, words []string) error {

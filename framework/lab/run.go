@@ -52,7 +52,7 @@ type Run struct {
 
 	rehearsal []reach.Family // of pods that are made up, see Rehearse; nil on a cluster
 	soiled    bool           // a spec could not take off what it had put on
-	attended  string         // the spec beside which somebody stood last
+	attending *Lab           // of the spec that runs, or ran last
 }
 
 // first are the agents a run begins with, which is what nearly every spec needs, so that
