@@ -41,6 +41,7 @@ type Lab struct {
 	applied  []object
 	lifted   []object // policies that were deleted again
 	standing []string // namespaces of the run when the spec began
+	lossy    bool     // associations came up only after something was sent again
 	relieved bool     // another Lab stands beside the spec now
 
 	asked    map[pair]bool             // what the last round of a settled table said: true is answered

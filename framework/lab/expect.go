@@ -166,6 +166,7 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 		}
 		questions := l.batch(ctx, ask)
 		series.Add(l.note(series, batch, questions, start))
+		l.lossy = l.lossy || series.Resent()
 		l.timeEffects(series.Report, begun.Sub(start), questions)
 		l.timeTwins(series, begun)
 		wrong := series.Report.Wrong()

@@ -228,3 +228,29 @@ func TestHowPathsEnd(t *testing.T) {
 		})
 	}
 }
+
+// A connect is tried again where packets are lost on other associations and it had to send
+// again itself; what is refused at once, or where nothing is lost, is not.
+func TestLostConnects(t *testing.T) {
+	o := Sockets{}
+	long := o.timers().RTOInitial.Duration()
+	for name, tt := range map[string]struct {
+		lossy bool
+		errno string
+		took  time.Duration
+		want  bool
+	}{
+		"refused after it was sent again":         {true, "ECONNREFUSED", long, true},
+		"given up":                                {true, "ETIMEDOUT", 6 * long, true},
+		"refused at once":                         {true, "ECONNREFUSED", long / 2, false},
+		"refused late, and nothing is lost":       {false, "ECONNREFUSED", long, false},
+		"given up, and nothing is lost":           {false, "ETIMEDOUT", 6 * long, false},
+		"another error":                           {true, "EHOSTUNREACH", long, false},
+		"an association that took a second chunk": {true, "", long, false},
+	} {
+		p := &Path{lab: &Lab{lossy: tt.lossy}}
+		if got := p.lost(&wire.SocketReply{Errno: tt.errno, Ended: tt.took.Microseconds()}, o); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

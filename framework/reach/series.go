@@ -116,6 +116,9 @@ func (s *Series) Holding() int {
 // in a row as it is to be.
 func (s *Series) Settled() bool { return len(s.Report.Wrong()) == 0 && s.Holding() >= s.Hold }
 
+// Resent says whether an association came up only after something was sent again.
+func (s *Series) Resent() bool { return len(s.resent) > 0 }
+
 // Ended says whether no later round can change what the series amounts to: one was wrong
 // where all were right before, and not for lost packets.
 func (s *Series) Ended() bool { return s.Report.State == Intermittent && !s.Lossy }
