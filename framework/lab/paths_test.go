@@ -249,7 +249,7 @@ func TestLostConnects(t *testing.T) {
 		"an association that took a second chunk": {true, "", long, false},
 	} {
 		p := &Path{lab: &Lab{lossy: tt.lossy}}
-		if got := p.lost(&wire.SocketReply{Errno: tt.errno, Ended: tt.took.Microseconds()}, o); got != tt.want {
+		if got := p.lost(&wire.SocketReply{Errno: tt.errno, Ended: wire.Micros(tt.took.Microseconds())}, o); got != tt.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
