@@ -81,14 +81,18 @@ func (p *Path) Associate(ctx context.Context, o Sockets) (client, server *End) {
 		first := client.known()
 		expected.After = &first
 		p.turnAway(ctx)
+		p.lab.mu.Lock()
+		p.lab.redialled++
+		p.lab.mu.Unlock()
 		client, r = p.Dial(ctx, o)
 	}
 	client.Expect(expected)
 	return client, p.accept(ctx, client)
 }
 
-// lossyTries is how often an association is begun where packets are lost: one handshake in
-// eight comes to nothing where 10 % are and ten links are crossed (see reach.Series.Lossy).
+// lossyTries is how often an association is begun where packets are lost: over four links that
+// each lose 10 % one handshake in eight loses two COOKIE-ECHOs in a row, and comes to nothing
+// through a NAT (see reach.Series.Lossy).
 const lossyTries = 3
 
 // lost says whether a connect may have come to nothing for lost packets: others of the spec had

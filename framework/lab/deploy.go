@@ -28,21 +28,22 @@ type Lab struct {
 	families []reach.Family
 	asking   time.Time // when the last Expect began
 
-	mu       sync.Mutex
-	members  []*member                 // in the order of the words
-	former   []*member                 // that the spec has deleted
-	untold   []string                  // why nobody knows what some of these have counted
-	parted   map[*member]wire.Counters // what others have counted
-	orders   map[*member]order
-	open     map[*member][]wire.Endpoint // listeners that are open
-	names    reach.Names
-	targets  map[string]target // by the word of the server
-	twins    map[string]target // TCP twins of Services, by the word of what they are twins of
-	applied  []object
-	lifted   []object // policies that were deleted again
-	standing []string // namespaces of the run when the spec began
-	lossy    bool     // associations came up only after something was sent again
-	relieved bool     // another Lab stands beside the spec now
+	mu        sync.Mutex
+	members   []*member                 // in the order of the words
+	former    []*member                 // that the spec has deleted
+	untold    []string                  // why nobody knows what some of these have counted
+	parted    map[*member]wire.Counters // what others have counted
+	orders    map[*member]order
+	open      map[*member][]wire.Endpoint // listeners that are open
+	names     reach.Names
+	targets   map[string]target // by the word of the server
+	twins     map[string]target // TCP twins of Services, by the word of what they are twins of
+	applied   []object
+	lifted    []object // policies that were deleted again
+	standing  []string // namespaces of the run when the spec began
+	lossy     bool     // associations came up only after something was sent again
+	redialled int      // connects that were tried again for lost packets, and are not told of yet
+	relieved  bool     // another Lab stands beside the spec now
 
 	asked    map[pair]bool             // what the last round of a settled table said: true is answered
 	controls map[pair]bool             // pairs that were denied and must be seen answered again

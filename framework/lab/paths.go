@@ -78,6 +78,10 @@ func (l *Lab) openPaths(ctx ginkgo.SpecContext, table string) []*Path {
 // tellOfFaults fails the spec for what went wrong on paths, or for an error of ours.
 func (l *Lab) tellOfFaults(ctx context.Context, w *assoc.Walk, paths []*Path, found []assoc.Found, err error) {
 	ginkgo.GinkgoHelper()
+	if l.redialled > 0 {
+		l.Measured("%d connects came to nothing after packets were lost, and were tried again", l.redialled)
+		l.redialled = 0
+	}
 	switch {
 	case ctx.Err() != nil: // Ginkgo tells of interrupts itself
 		w.Aside = "interrupted"

@@ -30,7 +30,9 @@ func (l *Lab) watched(ctx context.Context, paths []asked, try func(i int) diag.T
 	if nodes := l.nodesOf(paths); l.run.Eyes != nil && len(nodes) > 0 {
 		var err error
 		if watch, err = l.run.Eyes.Watch(ctx, nodes...); err != nil {
-			tell(0, fmt.Sprintf("no capture: %v", err))
+			for i := range paths {
+				tell(i, fmt.Sprintf("no capture: %v", err))
+			}
 		}
 	}
 	trials := make([]diag.Trial, len(paths))

@@ -84,10 +84,10 @@ type streak struct {
 	excused        int // times that it was wrong, maybe for lost packets
 }
 
-// mostExcused is how often one cell may be wrong for lost packets. Of handshakes that cross ten
-// links with 10 % loss one in eight comes to nothing: in the ten rounds that a table may take
-// then, more than three of one cell are rare, and a path that leads to nobody every other time
-// seldom has the right rounds in a row before them.
+// mostExcused is how often one cell may be wrong for lost packets. Where packets cross four links
+// that each lose 10 %, one COOKIE-ECHO in three is lost and two in a row once in eight
+// handshakes: more than three of one cell are rare in the few rounds that a table takes, and a
+// path that leads to nobody every other time seldom has the right rounds in a row before them.
 const mostExcused = 3
 
 // NewSeries begins a series.
