@@ -76,6 +76,9 @@ type again struct {
 func restarts(ctx context.Context) *again {
 	GinkgoHelper()
 	a := &again{}
+	if here.rehearsal != "" {
+		return a // nothing is started again
+	}
 	for _, n := range here.cluster.Nodes {
 		found, err := here.cluster.Components(ctx, here.access, n.Name)
 		if err != nil {
@@ -127,7 +130,7 @@ func (a *again) report(l *lab.Lab) {
 // Otherwise it has to be there by itself.
 func bringBack(ctx context.Context) {
 	GinkgoHelper()
-	if here.module != moduleDaemonSet && here.module != moduleAuto {
+	if here.rehearsal != "" || here.module != moduleDaemonSet && here.module != moduleAuto {
 		return
 	}
 	if _, err := module.LoadByDaemonSet(ctx, here.cluster, here.run.ID, here.image); err != nil {
