@@ -75,7 +75,7 @@ func (l *Lab) clear(ctx context.Context) string {
 	err = cmp.Or(err, l.eachMember(func(m *member) error { return l.strip(ctx, m) }), l.unlabelNamespaces(ctx))
 	l.run.note(err)
 	defer l.free(ctx, err)
-	if l.before != nil && ctx.Err() == nil {
+	if l.begun && ctx.Err() == nil {
 		ours = append(ours, l.leftovers(ctx)...)
 	}
 	if err != nil && len(theirs)+len(ours) > 0 {

@@ -43,6 +43,7 @@ type Lab struct {
 	standing  []string // namespaces of the run when the spec began
 	lossy     bool     // associations came up only after something was sent again
 	redialled int      // connects that were tried again for lost packets, and are not told of yet
+	begun     bool     // the spec has found something, with which its end is compared
 	relieved  bool     // another Lab stands beside the spec now
 
 	asked    map[pair]bool             // what the last round of a settled table said: true is answered
@@ -171,14 +172,14 @@ func (r *Run) Deploy(ctx ginkgo.SpecContext, words ...string) *Lab {
 
 // Attend stands beside a spec that needs no agents of its own: what must hold after every spec
 // must hold after this one, and its failure has evidence. Where nodes are rebooted agents
-// restart, and nothing is asked of them.
+// restart with new counters: of those nothing is asked, and only what is left is looked for.
 func (r *Run) Attend(ctx ginkgo.SpecContext, rebooting bool) {
 	ginkgo.GinkgoHelper()
 	l := newLab(r, specID())
 	l.expected = true // it says by itself what it expects
 	ginkgo.DeferCleanup(func(ctx ginkgo.SpecContext) { l.leave(ctx) })
-	if rebooting {
-		return
+	if !rebooting {
+		l.readCounters(ctx)
 	}
 	if err := l.baseline(ctx); err != nil {
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not begin: %v", l.id, err))
@@ -219,12 +220,17 @@ func (l *Lab) seat(ctx context.Context, words []string) error {
 	if err == nil {
 		l.foreign, err = l.run.foreignPolicies(ctx)
 	}
+	l.readCounters(ctx)
 	return cmp.Or(err, l.baseline(ctx))
 }
 
+// readCounters notes what the agents have counted. One that cannot be asked now cannot be blamed
+// on the spec.
+func (l *Lab) readCounters(ctx context.Context) { l.before, _ = l.run.fleet.counters(ctx) }
+
 // baseline notes what the spec finds.
 func (l *Lab) baseline(ctx context.Context) (err error) {
-	l.before, _ = l.run.fleet.counters(ctx) // an agent that cannot be asked now cannot be blamed on the spec
+	l.begun = true
 	if !l.run.rehearsing() {
 		l.standing, err = l.run.Cluster.OfRun(ctx, l.run.ID)
 	}
