@@ -58,28 +58,34 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// A policy that is heeded on one path is enforced between those nodes, for that protocol and
-// family; one that nobody heeds is not.
+// A policy that is heeded on one path within a node is enforced there, for that protocol and
+// family; one that nobody heeds is not, and between two nodes the client's engine may be the
+// one that heeds it.
 func TestExplainPolicy(t *testing.T) {
-	for class, network := range map[string]func(*bench, *agent, wire.Probe) string{
-		"policy-admits-denied": port81("ETIMEDOUT"),
-		"policy-not-enforced":  (*bench).open,
+	for name, tt := range map[string]struct {
+		client  string
+		network func(*bench, *agent, wire.Probe) string
+		class   string
+	}{
+		"heeded within a node":     {"x/client@1", port81("ETIMEDOUT"), "policy-admits-denied"},
+		"heeded between two nodes": {"x/client@2", port81("ETIMEDOUT"), "policy-not-enforced"},
+		"not heeded":               {"x/client@1", (*bench).open, "policy-not-enforced"},
 	} {
-		t.Run(class, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			on(t, func(t *testing.T, b *bench) {
-				l := b.lab(t, "x/server@1:80,81,82", "x/client@2")
+				l := b.lab(t, "x/server@1:80,81,82", tt.client)
 				l.families = l.families[:1]
 				l.patience = 1
 				claim(t, l, AllAnswered)
 				l.applied = []object{{kind: "NetworkPolicy", file: "policy/some.yaml", namespace: "x"}}
-				b.change(network)
-				matrices, err := l.matrices("x/server@1:80 x/server@1:81 x/server@1:82\nx/client@2 answered denied denied\n")
+				b.change(tt.network)
+				matrices, err := l.matrices("x/server@1:80 x/server@1:81 x/server@1:82\n" + tt.client + " answered denied denied\n")
 				if err != nil {
 					t.Fatal(err)
 				}
 				s := l.settle(t.Context(), reach.Claim{Hold: holdRounds, Matrices: matrices}, greetingOnly)
 				l.explain(t.Context(), s, greetingOnly)
-				if c := s.Report.Causes; len(c) != 1 || c[0].Class != class {
+				if c := s.Report.Causes; len(c) != 1 || c[0].Class != tt.class {
 					t.Errorf("the causes are %+v", c)
 				}
 			})

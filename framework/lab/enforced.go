@@ -55,36 +55,45 @@ func egressOnly(file string) bool {
 	return out && !in
 }
 
-// realm is what one policy engine may treat alike: a protocol of a family, where the same node
-// decides.
+// realm is what one policy engine treats alike: a protocol of a family, between pods of its
+// node.
 type realm struct {
 	family reach.Family
 	proto  wire.Proto
-	node   string // of the client for egress, else of the pods behind the address
+	node   string
 }
 
+// realm is where a path is judged.
 func (l *Lab) realm(f reach.Family, client, server string) realm {
 	t := l.targets[server]
 	if onlyEgress(l.applied) {
 		return realm{f, t.proto, l.member(client).node}
 	}
+	return realm{f, t.proto, strings.Join(l.nodesBehind(server), ", ")}
+}
+
+func (l *Lab) nodesBehind(server string) []string {
 	var nodes []string
-	for _, m := range l.behind(t) {
+	for _, m := range l.behind(l.targets[server]) {
 		nodes = append(nodes, m.node)
 	}
 	slices.Sort(nodes)
-	return realm{f, t.proto, strings.Join(slices.Compact(nodes), ", ")}
+	return slices.Compact(nodes)
 }
 
-// closed are the realms in which a path was denied as it was to be. Where no policy
-// applies, that says nothing of one.
+// closed are the realms in which a path was denied as it was to be. Where no policy applies,
+// that says nothing of one. A path between two nodes does not either: engines may judge what
+// leaves a node for what lies behind, so that the client's may have denied what the server's
+// is to deny.
 func (l *Lab) closed(results []reach.Result) map[realm]bool {
 	out := map[realm]bool{}
 	for _, r := range results {
 		for i, row := range r.Found {
 			for j, c := range row {
-				if w := r.Want[i][j]; w.Denies() && w.Admits(c.Finding) {
-					out[l.realm(r.Family, r.Rows[i].Word, r.Columns[j].Word)] = true
+				client, server := r.Rows[i].Word, r.Columns[j].Word
+				within := slices.Equal(l.nodesBehind(server), []string{l.member(client).node})
+				if w := r.Want[i][j]; within && w.Denies() && w.Admits(c.Finding) {
+					out[l.realm(r.Family, client, server)] = true
 				}
 			}
 		}
