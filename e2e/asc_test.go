@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -25,6 +27,41 @@ var _ = chapter("Associations", func() {
 			expectGone(ctx, c)
 			expectGone(ctx, s)
 		})
+	})
+
+	It("may begin again from the same ports through a Service", spec.Case{
+		ID: "ASC-17", Level: spec.Informational,
+		Claim:  "After SHUTDOWN COMPLETE an association through a Service from the same ports MAY come about at once, or be held up by what connection tracking remembers.",
+		Source: "RFC 9260 section 9.2; linux net/netfilter/nf_conntrack_proto_sctp.c: entries of ended associations stay for seconds",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		var found tally
+		lab.OnEach(ctx, throughService, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, bothDefault)
+			exchange(ctx, c, s, growing(3, 100, 10)...)
+			c.Close(ctx)
+			s.Close(ctx)
+			again := bothDefault
+			again.Port = c.Local.Port()
+			start := time.Now()
+			if _, r := p.Dial(ctx, again); r.Errno != "" || r.Late {
+				found.note(p, "from the same port at once: %s", cmp.Or(r.Errno, "no answer"))
+			} else {
+				found.note(p, "from the same port at once: came about within %v", time.Since(start).Round(time.Second)+time.Second)
+			}
+		})
+		found.report(lab)
+	})
+
+	It("come about two hundred at once", spec.Case{
+		ID: "ASC-18", Level: spec.Extended,
+		Claim:  "Of 200 associations through a Service that begin at the same time every one MUST come about, carry data and end.",
+		Source: "RFC 9260 sections 5 and 9; listen(2): backlog; extended: how much a node bears at once is its own",
+	}, func(ctx SpecContext) {
+		lab := behindService(ctx)
+		const all = 200
+		ways := len(here.cluster.Nodes) * len(here.run.Families())
+		lab.Churn(ctx, "svc/sctpservice:30102\nx/client@* answered", (all+ways-1)/ways, all)
 	})
 
 	It("are aborted with the reason given", spec.Case{
@@ -77,16 +114,23 @@ var _ = chapter("Associations", func() {
 		measureTracking(ctx, lab)
 	})
 
-	It("tell the client when the server's pod is deleted", spec.Case{
+	It("tell the client when the server's process or pod is gone", spec.Case{
 		ID: "ASC-05", Level: spec.Core,
-		Claim:  "When the pod at the other end is deleted, an idle end MUST learn it within the time that its heartbeats take to find out.",
+		Claim:  "When the process at the other end is killed or its pod is deleted, an idle end MUST learn it within the time that its heartbeats take to find out.",
 		Source: "RFC 9260 sections 8.1, 8.3 and 9",
 	}, func(ctx SpecContext) {
-		lab := onlyPods(ctx)
+		lab := Deploy(ctx, "x/server@1:30102", "x/mortal@1:30102", "x/client@*")
 		lab.OnEach(ctx, podPaths, func(ctx context.Context, p *path) {
 			c, s := p.Associate(ctx, heartbeating)
 			p.Meet(ctx)
 			c.LearnsOf(ctx, heartbeatBound, s.Kill)
+		})
+
+		By("ending the process of another server")
+		lab.OnEach(ctx, strings.ReplaceAll(podPaths, "server", "mortal"), func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, heartbeating)
+			p.Meet(ctx)
+			c.LearnsOf(ctx, heartbeatBound, s.Crash)
 		})
 	})
 

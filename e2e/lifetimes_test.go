@@ -23,6 +23,9 @@ var heartbeating = lab.Sockets{
 	Client: []wire.Option{{Name: wire.Heartbeats, Value: int(interval.Milliseconds())}},
 }
 
+// beating is heartbeating at the server's end.
+var beating = lab.Sockets{Timers: heartbeating.Timers, Server: heartbeating.Client}
+
 var heartbeatBound = assoc.DeadPeer(heartbeating.Timers, interval)
 
 // hasty is for attempts that are made again when they fail.

@@ -78,6 +78,14 @@ var _ = chapter("Policies", func() {
 			x/other@2   denied
 			y/client@1  answered
 		`)
+
+		By("taking the namespace's label away again")
+		lab.LabelNamespace(ctx, "y", "team-")
+		lab.Expect(ctx, `
+			            x/server@*:80
+			x/client@1  answered
+			y/client@1  denied
+		`)
 	})
 
 	It("cover a new pod from its start", spec.Case{

@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"context"
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 
 	"sctp.test/framework/spec"
@@ -63,25 +66,33 @@ var _ = chapter("Policies", func() {
 
 	It("admit pods by expressions on their labels", spec.Case{
 		ID: "POL-08", Level: spec.Core, Needs: policyNeeds,
-		Claim:  "matchExpressions with In, NotIn and Exists MUST select the pods that they describe, as peers and as targets.",
+		Claim:  "matchExpressions with In, NotIn, Exists and DoesNotExist MUST select the pods that they describe, as peers and as targets.",
 		Source: "meta/v1 LabelSelector.matchExpressions",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@1:80", "x/other@2:80", "x/client@2 tier=front", "x/stranger@1 tier=front", "y/client@1 tier=front")
+		lab := Deploy(ctx, "x/server@1:80", "x/ward@2:80 role=ward", "x/front@1:80 role=ward tier=front", "x/plain@2:80", "x/kept@1:80 role=ward",
+			"x/client@2 tier=front", "x/guest@1", "x/stranger@1 tier=front", "y/client@1 tier=front")
 		lab.ExpectOpen(ctx)
 
 		lab.Apply(ctx, "x", "policy/allow-by-expressions.yaml")
+		lab.Apply(ctx, "x", "policy/deny-by-expressions.yaml")
 		lab.Expect(ctx, `
-			              x/server@1:80  x/other@2:80
-			x/client@2    answered       answered
-			x/stranger@1  denied         answered
-			y/client@1    denied         answered
+			              x/server@1:80
+			x/client@2    answered
+			x/guest@1     answered
+			x/stranger@1  denied
+			y/client@1    denied
+
+			              x/ward@2:80  x/front@1:80  x/plain@2:80  x/kept@1:80
+			x/client@2    denied       answered      answered      answered
 		`)
 
-		By("taking the label off that an expression asks for")
+		By("taking the label off that one expression asks for, and giving it to whom another forbids it")
 		lab.Label(ctx, "x/client@2", "tier-")
+		lab.Label(ctx, "x/guest@1", "tier=front")
 		lab.Expect(ctx, `
-			            x/server@1:80  x/other@2:80
+			            x/server@1:80  x/plain@2:80
 			x/client@2  denied         answered
+			x/guest@1   denied         answered
 		`)
 	})
 
@@ -99,6 +110,31 @@ var _ = chapter("Policies", func() {
 			            x/server@*:80
 			x/client@1  denied
 			out/peer    answered
+		`)
+	})
+
+	It("admit and leave out the address of a pod", spec.Case{
+		ID: "POL-36", Level: spec.Extended, Needs: policyNeeds,
+		Claim:  "An ipBlock with a pod's address MUST admit that pod and nobody else, and an ipBlock of all addresses that excepts it MUST NOT admit it.",
+		Source: "networking.k8s.io/v1 NetworkPolicyPeer.ipBlock; extended: " + conceptPolicies + " advises against addresses of pods, and plugins may know pods by their identity only",
+	}, func(ctx SpecContext) {
+		lab := Deploy(ctx, "x/server@*:80", "x/client@1", "x/other@2")
+		lab.ExpectOpen(ctx)
+
+		lab.Block("x/client@1")
+		lab.Apply(ctx, "x", "policy/allow-from-address.yaml")
+		lab.Expect(ctx, `
+			            x/server@*:80
+			x/client@1  answered
+			x/other@2   denied
+		`)
+
+		By("admitting all addresses but that instead")
+		lab.Replace(ctx, "x", "policy/allow-from-address.yaml", "policy/allow-except-address.yaml")
+		lab.Expect(ctx, `
+			            x/server@*:80
+			x/client@1  denied
+			x/other@2   answered
 		`)
 	})
 
@@ -121,7 +157,7 @@ var _ = chapter("Policies", func() {
 
 	It("admit an address in its family only", spec.Case{
 		ID: "POL-31", Level: spec.Core, Needs: spec.Needs{spec.NetworkPolicy, spec.Outside, spec.DualStack},
-		Claim:  "An ipBlock with the IPv4 address of a host outside of the cluster MUST admit it over IPv4 and MUST NOT admit it over IPv6.",
+		Claim:  "An ipBlock with the IPv4 address of a host outside of the cluster MUST admit it over IPv4 and MUST NOT admit it over IPv6, and one with its IPv6 address the other way round.",
 		Source: "networking.k8s.io/v1 IPBlock.cidr",
 	}, func(ctx SpecContext) {
 		lab := Deploy(ctx, "x/server@*:80", "y/other@1:80", "out/peer")
@@ -137,6 +173,18 @@ var _ = chapter("Policies", func() {
 			ipv6:
 			          x/server@*:80  y/other@1:80
 			out/peer  denied         answered
+		`)
+
+		By("admitting its IPv6 address instead")
+		lab.Replace(ctx, "x", "policy/allow-from-ipv4-address.yaml", "policy/allow-from-ipv6-address.yaml")
+		lab.Expect(ctx, `
+			ipv4:
+			          x/server@*:80  y/other@1:80
+			out/peer  denied         answered
+
+			ipv6:
+			          x/server@*:80  y/other@1:80
+			out/peer  answered       answered
 		`)
 	})
 
@@ -159,7 +207,7 @@ var _ = chapter("Policies", func() {
 
 	It("let a server answer that may begin nothing itself", spec.Case{
 		ID: "POL-34", Level: spec.Core, Needs: policyNeeds,
-		Claim:  "A server with an ingress rule for SCTP and no egress rule MUST be able to answer what was admitted, and MUST NOT begin associations.",
+		Claim:  "A server with an ingress rule for SCTP and no egress rule MUST be able to answer what was admitted, to speak first, send heartbeats, abort and shut down, and MUST NOT begin associations.",
 		Source: conceptPolicies + ": reply traffic for allowed connections is implicitly allowed",
 	}, func(ctx SpecContext) {
 		lab := Deploy(ctx, "x/server@*:80", "x/client@1:80", "y/client@2")
@@ -177,5 +225,17 @@ var _ = chapter("Policies", func() {
 			x/client@1   answered       -
 			y/client@2   answered       -
 		`)
+
+		By("leaving all but the beginning of associations to the servers")
+		lab.OnEach(ctx, "x/server@*:80\nx/client@1 answered\ny/client@2 answered", func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, beating)
+			s.Send(ctx, growing(3, 100, 10)...)
+			c.Receive(ctx, 3)
+			expectHeartbeats(ctx, s, 3*time.Second, interval)
+			s.Finish(ctx)
+			c, s = p.Associate(ctx, bothDefault)
+			s.Abort(ctx, "")
+			c.Aborted(ctx, "")
+		})
 	})
 })

@@ -3,6 +3,7 @@ package e2e
 import (
 	. "github.com/onsi/ginkgo/v2"
 
+	. "sctp.test/framework/lab"
 	"sctp.test/framework/spec"
 )
 
@@ -43,14 +44,15 @@ var _ = chapter("Policies", func() {
 		Claim:  "A rule with protocol SCTP and a port's name MUST admit the port of that name and protocol, as each selected pod declares it, and no other.",
 		Source: "networking.k8s.io/v1 NetworkPolicyPort.port: a numerical or named port on a pod",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@*:80,81", "x/client@1", "y/client@2")
+		lab := Deploy(ctx, "x/server@1:80,81", "x/client@1", "y/client@2")
+		lab.Join(ctx, "x/second@2:80,81 pod=server", PortNamed("sctp-80", 81))
 		lab.ExpectOpen(ctx)
 
 		lab.Apply(ctx, "x", "policy/allow-named-port.yaml")
 		lab.Expect(ctx, `
-			            x/server@*:80  x/server@*:81
-			x/client@1  answered       denied
-			y/client@2  answered       denied
+			            x/server@1:80  x/server@1:81  x/second@2:80  x/second@2:81
+			x/client@1  answered       denied         denied         answered
+			y/client@2  answered       denied         denied         answered
 		`)
 	})
 

@@ -51,15 +51,16 @@ var _ = chapter("Services", func() {
 
 	It("are reached at their NodePort on every node", spec.Case{
 		ID: "SVC-04", Level: spec.Core,
-		Claim:  "The NodePort of an SCTP Service MUST lead to its pods at the InternalIP of every node in each family, whether or not one of them runs there.",
+		Claim:  "The NodePort of an SCTP Service MUST lead to its pods at the InternalIP of every node in each family, whether or not one of them runs there, for pods and for hosts outside of the cluster.",
 		Source: okdUsingSCTP + "; v1 ServicePort.nodePort",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@1:30102 app=sctpserver", "x/client@*")
+		lab := Deploy(ctx, append(here.outsider("out/peer"), "x/server@1:30102 app=sctpserver", "x/client@*")...)
 		lab.Apply(ctx, "x", "okd/sctpservice.yaml")
-		lab.Expect(ctx, `
-			            node@*:svc/sctpservice:30102
-			x/client@*  answered
-		`)
+		table := "node@*:svc/sctpservice:30102\nx/client@* answered\n"
+		for _, word := range here.outsider("out/peer") {
+			table += word + " answered\n"
+		}
+		lab.Expect(ctx, table)
 	})
 
 	It("are reached at their NodePort from the nodes themselves", spec.Case{
@@ -150,7 +151,7 @@ var _ = chapter("Services", func() {
 
 	It("follow a change of their ports", spec.Case{
 		ID: "SVC-26", Level: spec.Core,
-		Claim:  "When port and targetPort of an SCTP Service change, new associations MUST find the new port, at the NodePort too, and MUST NOT find the old one.",
+		Claim:  "When port, targetPort and nodePort of an SCTP Service change, new associations MUST find the new ones and MUST NOT find the old ones.",
 		Source: "v1 ServiceSpec.ports",
 	}, func(ctx SpecContext) {
 		lab := Deploy(ctx, "x/server@1:6000,6001", "x/client@*")
@@ -160,11 +161,11 @@ var _ = chapter("Services", func() {
 			x/client@*  answered               answered
 		`)
 
-		By("changing both")
+		By("changing all three")
 		lab.Replace(ctx, "x", "service/port-changes.yaml", "service/port-changed.yaml")
 		lab.Expect(ctx, `
-			            svc/port-changes:5000  svc/port-changes:5001  node@*:svc/port-changes:5001
-			x/client@*  denied                 answered               answered
+			            svc/port-changes:5000  node@*:svc/port-changes:5000  svc/port-changes:5001  node@*:svc/port-changes:5001
+			x/client@*  denied                 denied                       answered               answered
 		`)
 	})
 

@@ -174,9 +174,7 @@ func unknownKind(o runtime.Object) error {
 }
 
 func (l *Lab) applyPolicy(ctx context.Context, namespace, real, file string, p *networkingv1.NetworkPolicy) error {
-	l.run.adopt(p)
-	l.sign(&p.ObjectMeta)
-	if err := l.fill(p); err != nil {
+	if err := l.own(p); err != nil {
 		return in("NetworkPolicy", p.Name, err)
 	}
 	api := l.run.Cluster.Client.NetworkingV1().NetworkPolicies(real)
@@ -206,8 +204,9 @@ func (l *Lab) replace(ctx context.Context, namespace, file, by string) error {
 	switch o := object.(type) {
 	case *networkingv1.NetworkPolicy:
 		o.Name = name
-		l.run.adopt(o)
-		l.sign(&o.ObjectMeta)
+		if err := l.own(o); err != nil {
+			return in("NetworkPolicy", name, err)
+		}
 		_, err = l.run.Cluster.Client.NetworkingV1().NetworkPolicies(real).Update(ctx, o, metav1.UpdateOptions{})
 		return in("NetworkPolicy", name, err)
 	case *corev1.Service:
@@ -226,6 +225,13 @@ func (l *Lab) forget(chosen func(object) bool) {
 			}
 		}
 	}
+}
+
+// own makes a policy this spec's, and those it speaks of.
+func (l *Lab) own(p *networkingv1.NetworkPolicy) error {
+	l.run.adopt(p)
+	l.sign(&p.ObjectMeta)
+	return l.fill(p)
 }
 
 // adopt makes a policy this run's, and those it speaks of.

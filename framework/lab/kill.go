@@ -40,6 +40,21 @@ func (e *End) Kill(ctx context.Context) (gone time.Time) {
 	}
 }
 
+// Crash ends the main process of the pod that the end is in, as SIGKILL does: it closes
+// nothing itself, its kernel does. It returns when the process is gone. Another path may have
+// ended it before.
+func (e *End) Crash(ctx context.Context) (gone time.Time) {
+	l, m := e.Path.lab, e.member
+	l.mu.Lock()
+	l.ending[m] = true
+	l.mu.Unlock()
+	_, _ = m.ask(ctx, wire.Request{Exit: &wire.Exit{}}) // its stream may end before the reply
+	gone = time.Now()
+	l.drop(ctx, m)
+	e.Path.backends = slices.DeleteFunc(slices.Clone(e.Path.backends), func(o *member) bool { return o == m })
+	return gone
+}
+
 // Reboot reboots the node that the end is on, and returns when it is back. All agents of the
 // run that were there are gone: their pods come up again with other addresses, and the fleet
 // gets new ones when they are needed.
