@@ -104,6 +104,28 @@ func TestPortsOutsideAreTheRunsOwn(t *testing.T) {
 	})
 }
 
+// Rules that take the place of others speak of the same agent's addresses.
+func TestReplacedRulesHaveTheirAddresses(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l := b.lab(t, "x/server@1:80", "x/client@2")
+		l.Block("x/client@2")
+		if err := l.apply(t.Context(), "x", "policy/allow-from-address.yaml"); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.replace(t.Context(), "x", "policy/allow-from-address.yaml", "policy/allow-except-address.yaml"); err != nil {
+			t.Fatal(err)
+		}
+		p, err := b.client.NetworkingV1().NetworkPolicies("sctp-x").Get(t.Context(), "allow-from-address", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{l.member("x/client@2").addrs[reach.IPv4].String() + "/32"}
+		if got := p.Spec.Ingress[0].From[0].IPBlock.Except; !slices.Equal(got, want) {
+			t.Errorf("excepted are %v, want %v", got, want)
+		}
+	})
+}
+
 func TestFamiliesAreThoseOfTheAgentOutsideToo(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {
 		b.external(t, "198.51.100.7")
