@@ -18,11 +18,9 @@ type Learns struct {
 }
 
 func (x Learns) judge(k *known) *Fault {
-	s := k.last(wire.DoReceive)
-	end, waited := Over(s.Reply)
+	end, waited := x.told(k)
 	after := "after " + waited.String()
 	if !x.Since.IsZero() {
-		waited = (s.At.Sub(x.Since) + waited).Round(time.Millisecond)
 		after = waited.String() + " after it was"
 	}
 	switch {
@@ -34,6 +32,16 @@ func (x Learns) judge(k *known) *Fault {
 		return wrongly("%s was told that its peer is gone (%s) %s, wanted within %v", k.of.Name, Describe(*end), after, x.Within).as(EndNotTold)
 	}
 	return nil
+}
+
+// told is the event that the end has learned it by, if it has, and when.
+func (x Learns) told(k *known) (*wire.Event, time.Duration) {
+	s := k.last(wire.DoReceive)
+	end, waited := Over(s.Reply)
+	if !x.Since.IsZero() {
+		waited = s.At.Sub(x.Since) + waited
+	}
+	return end, waited.Round(time.Millisecond)
 }
 
 // Over is the first event that tells an end that its association is over, and how long the

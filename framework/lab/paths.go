@@ -82,6 +82,11 @@ func (l *Lab) tellOfFaults(ctx context.Context, w *assoc.Walk, paths []*Path, fo
 		l.Measured("%d connects came to nothing after packets were lost, and were tried again", l.redialled)
 		l.redialled = 0
 	}
+	if len(found) == 0 && err == nil {
+		for _, times := range w.Times() {
+			l.Measured("%s", times)
+		}
+	}
 	switch {
 	case ctx.Err() != nil: // Ginkgo tells of interrupts itself
 		w.Aside = "interrupted"

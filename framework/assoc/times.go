@@ -1,0 +1,59 @@
+package assoc
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"sctp.test/framework/wire"
+)
+
+// timed is an expectation that something happens in time: how long it took, what it was, and
+// what time it had.
+type timed interface {
+	took(k *known) (d time.Duration, what, within string)
+}
+
+func (x Learns) took(k *known) (d time.Duration, what, within string) {
+	_, d = x.told(k)
+	return max(d, 0), "ends learned that their peer was gone", fmt.Sprintf("within %v", x.Within)
+}
+
+func (GivesUp) took(k *known) (d time.Duration, what, within string) {
+	s := k.last(wire.DoDial)
+	return took(s.Reply), "connects that nobody answered ended", inTime(*s.Op.Timers)
+}
+
+// inTime is after how long a connect that nobody answers ends, and why.
+func inTime(t wire.Timers) string {
+	return fmt.Sprintf("after %v (%d INITs: %v)", t.InitWindow(), t.Inits(), t.InitWaits())
+}
+
+// Times are sentences on what had to happen in time on the paths, one for each such time.
+func (w *Walk) Times() []string {
+	type kind struct{ what, within string }
+	var kinds []kind
+	all := map[kind][]time.Duration{}
+	for _, c := range w.Courses {
+		c.mu.Lock()
+		for _, x := range c.expected {
+			t, is := x.What.(timed)
+			if !is {
+				continue
+			}
+			d, what, within := t.took(c.known(x))
+			k := kind{what, within}
+			if all[k] == nil {
+				kinds = append(kinds, k)
+			}
+			all[k] = append(all[k], d)
+		}
+		c.mu.Unlock()
+	}
+	var out []string
+	for _, k := range kinds {
+		out = append(out, fmt.Sprintf("%d %s in %v to %v, wanted %s", len(all[k]), k.what,
+			slices.Min(all[k]).Round(time.Millisecond), slices.Max(all[k]).Round(time.Millisecond), k.within))
+	}
+	return out
+}

@@ -1,0 +1,24 @@
+package assoc
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"sctp.test/framework/wire"
+)
+
+// What has a bound is told with it where it was kept, too, once for all paths.
+func TestTimes(t *testing.T) {
+	first, _ := play(t, []*Step{told(client, change("COMM_LOST"))}, client, server, Learns{Within: Bound{10 * time.Second, "heartbeats"}})
+	late, _ := play(t, []*Step{told(client, change("COMM_LOST"))}, client, server, Learns{Within: Bound{10 * time.Second, "heartbeats"}, Since: noon.Add(time.Hour)})
+	second, _ := play(t, []*Step{dialled(wire.SocketReply{Errno: "ETIMEDOUT", Ended: 1_650_000})}, client, End{}, GivesUp{})
+	all := &Walk{Courses: slices.Concat(first.Courses, second.Courses, late.Courses)}
+	want := []string{
+		"2 ends learned that their peer was gone in 0s to 2s, wanted within 10s (heartbeats)",
+		"1 connects that nobody answered ended in 1.65s to 1.65s, wanted after 1.65s (6 INITs: [150ms 300ms 300ms 300ms 300ms 300ms])",
+	}
+	if got := all.Times(); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
