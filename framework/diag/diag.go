@@ -33,8 +33,8 @@ type Symptom struct {
 	Said      string `json:"said,omitempty"`      // what it says of that
 	Meanwhile *Ends  `json:"meanwhile,omitempty"` // what moved at both ends while it found that
 
-	// Denied says that, in the same table, the policies kept another path of the same protocol
-	// and family closed that the same node decides on.
+	// Denied says that, in the same table, somebody admits paths of the same protocol and family
+	// who is known to keep others closed that the policies deny.
 	Denied bool `json:"denied,omitempty"`
 	// Apart says that the policies speak of SCTP: what they say of a path need not hold for its
 	// TCP twin.

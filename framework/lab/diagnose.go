@@ -28,9 +28,9 @@ var ladder = []int{1, 500, 1000, 1100, 1200, 1300, 1350, 1400, 1450, 1500, 3000,
 // explain names the causes of what is wrong in a series, and keeps what they rest on.
 func (l *Lab) explain(ctx context.Context, s *reach.Series, messages []wire.Message) {
 	symptoms := l.askAgain(ctx, l.representatives(s.Report.Wrong()), messages)
-	closed := l.closed(s.Report.Results)
-	for i := range symptoms {
-		symptoms[i].Denied = closed[l.realm(symptoms[i].Family, symptoms[i].Client, symptoms[i].Server)]
+	misread := l.misread(s.Report)
+	for i, x := range symptoms {
+		symptoms[i].Denied = misread[realm{family: x.Family, proto: l.targets[x.Server].proto}]
 	}
 	s.Report.Causes = l.causes(symptoms)
 }

@@ -60,32 +60,56 @@ func TestExplain(t *testing.T) {
 
 // A policy that is heeded on one path within a node is enforced there, for that protocol and
 // family; one that nobody heeds is not, and between two nodes the client's engine may be the
-// one that heeds it.
+// one that heeds it. Where an engine reads a policy wrongly, all do.
 func TestExplainPolicy(t *testing.T) {
+	const server = "x/server@1:80 x/server@1:81 x/server@1:82\n"
+	notOf := func(pod string) func(*bench, *agent, wire.Probe) string {
+		return func(b *bench, from *agent, p wire.Probe) string {
+			if from.identity.UID == pod {
+				return b.open(from, p)
+			}
+			return port81("ETIMEDOUT")(b, from, p)
+		}
+	}
 	for name, tt := range map[string]struct {
-		client  string
-		network func(*bench, *agent, wire.Probe) string
+		table   string
+		network func(*Lab) func(*bench, *agent, wire.Probe) string
 		class   string
+		nodes   string
 	}{
-		"heeded within a node":     {"x/client@1", port81("ETIMEDOUT"), "policy-admits-denied"},
-		"heeded between two nodes": {"x/client@2", port81("ETIMEDOUT"), "policy-not-enforced"},
-		"not heeded":               {"x/client@1", (*bench).open, "policy-not-enforced"},
+		"heeded within a node": {
+			server + "x/client@1 answered denied denied",
+			func(*Lab) func(*bench, *agent, wire.Probe) string { return port81("ETIMEDOUT") }, "policy-admits-denied", "node a",
+		},
+		"heeded between two nodes": {
+			server + "x/client@2 answered denied denied",
+			func(*Lab) func(*bench, *agent, wire.Probe) string { return port81("ETIMEDOUT") }, "policy-not-enforced", "node a",
+		},
+		"not heeded": {
+			server + "x/client@1 answered denied denied",
+			func(*Lab) func(*bench, *agent, wire.Probe) string { return (*bench).open }, "policy-not-enforced", "node a",
+		},
+		"read wrongly": {
+			"x/server@1:80 x/server@1:81 x/server@2:81\nx/client@1 answered denied denied\nx/other@2 answered denied denied",
+			func(l *Lab) func(*bench, *agent, wire.Probe) string { return notOf(l.member("x/other@2").uid) }, "policy-admits-denied", "nodes a, b",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			on(t, func(t *testing.T, b *bench) {
-				l := b.lab(t, "x/server@1:80,81,82", tt.client)
+				b.hire(t, seat{"x", "b"})
+				l := b.lab(t, "x/server@1:80,81,82", "x/server@2:81", "x/client@1", "x/client@2", "x/other@2")
 				l.families = l.families[:1]
 				l.patience = 1
 				claim(t, l, AllAnswered)
 				l.applied = []object{{kind: "NetworkPolicy", file: "policy/some.yaml", namespace: "x"}}
-				b.change(tt.network)
-				matrices, err := l.matrices("x/server@1:80 x/server@1:81 x/server@1:82\n" + tt.client + " answered denied denied\n")
+				b.change(tt.network(l))
+				matrices, err := l.matrices(tt.table)
 				if err != nil {
 					t.Fatal(err)
 				}
 				s := l.settle(t.Context(), reach.Claim{Hold: holdRounds, Matrices: matrices}, greetingOnly)
 				l.explain(t.Context(), s, greetingOnly)
-				if c := s.Report.Causes; len(c) != 1 || c[0].Class != tt.class {
+				if c := s.Report.Causes; len(c) != 1 || c[0].Class != tt.class || !strings.Contains(c[0].Sentence, " on "+tt.nodes) {
 					t.Errorf("the causes are %+v", c)
 				}
 			})

@@ -63,7 +63,7 @@ type realm struct {
 	node   string
 }
 
-// realm is where a path is judged.
+// realm is where a path is judged: at the client's node for egress, else at the server's.
 func (l *Lab) realm(f reach.Family, client, server string) realm {
 	t := l.targets[server]
 	if onlyEgress(l.applied) {
@@ -96,6 +96,20 @@ func (l *Lab) closed(results []reach.Result) map[realm]bool {
 					out[l.realm(r.Family, client, server)] = true
 				}
 			}
+		}
+	}
+	return out
+}
+
+// misread are the families and protocols, with no node, in which an engine that is known to be
+// at work admits what it is to deny: then all engines read the policy so, also those of which
+// the table does not show that they are at work.
+func (l *Lab) misread(r reach.Report) map[realm]bool {
+	closed, out := l.closed(r.Results), map[realm]bool{}
+	for _, p := range r.Wrong() {
+		at := l.realm(p.Family, p.Row.Word, p.Column.Word)
+		if p.Want.Denies() && p.Outcome == reach.Answered && closed[at] {
+			out[realm{family: at.family, proto: at.proto}] = true
 		}
 	}
 	return out
