@@ -53,6 +53,16 @@ var _ = chapter("Associations", func() {
 		found.report(lab)
 	})
 
+	It("come about once their Service has a pod", spec.Case{
+		ID: "ASC-19", Level: spec.Extended,
+		Claim:  "A connect to an SCTP Service without pods whose INITs go on MUST succeed once the Service has one.",
+		Source: "RFC 9260 sections 4.2 and 8.3; v1 ServiceSpec.selector; extended: connection tracking may remember where the first INIT was led",
+	}, func(ctx SpecContext) {
+		lab := Deploy(ctx, "x/server@1:80", "x/client@*")
+		lab.Apply(ctx, "x", "service/backends.yaml")
+		lab.ExpectPatient(ctx, allClients("svc/backends:80"), func() { lab.Label(ctx, "x/server@1", "role=backend") })
+	})
+
 	It("come about two hundred at once", spec.Case{
 		ID: "ASC-18", Level: spec.Extended,
 		Claim:  "Of 200 associations through a Service that begin at the same time every one MUST come about, carry data and end.",

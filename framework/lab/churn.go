@@ -41,6 +41,13 @@ func (l *Lab) Churn(ctx ginkgo.SpecContext, table string, each, atOnce int) {
 	l.readRecords(ctx, questions)
 	l.aside(questions, start)
 	ginkgo.GinkgoLogr.Info("churn", "associations", len(questions), "took", took)
+	l.mustHaveWorked(ctx, questions, readings{before, after}, fmt.Sprintf("%d at a time, in %v", atOnce, took.Round(time.Millisecond)))
+}
+
+// mustHaveWorked fails the spec unless all of many associations worked, and says how they were
+// made.
+func (l *Lab) mustHaveWorked(ctx context.Context, questions []*question, r readings, how string) {
+	ginkgo.GinkgoHelper()
 	wrong, ground := wrongAnswers(questions)
 	if len(wrong) == 0 || ctx.Err() != nil {
 		return
@@ -51,10 +58,10 @@ func (l *Lab) Churn(ctx ginkgo.SpecContext, table string, each, atOnce int) {
 	}
 	var causes []reach.Cause
 	if ground == reach.GroundFail {
-		causes = l.causes(l.someOfMany(ctx, wrong, readings{before, after}))
+		causes = l.causes(l.someOfMany(ctx, wrong, r))
 	}
-	l.conclude(ctx, ground, fmt.Sprintf("%s: %d of %d associations did not work, %d at a time, in %v: %s\n%s%s",
-		l.id, len(wrong), len(questions), atOnce, took.Round(time.Millisecond), strings.Join(text, "\n  "), reach.Told(causes), l.whereabouts()))
+	l.conclude(ctx, ground, fmt.Sprintf("%s: %d of %d associations did not work, %s: %s\n%s%s",
+		l.id, len(wrong), len(questions), how, strings.Join(text, "\n  "), reach.Told(causes), l.whereabouts()))
 }
 
 // wrongAnswers are the probes that were not answered.
