@@ -69,8 +69,8 @@ var _ = chapter("Policies", func() {
 		Claim:  "matchExpressions with In, NotIn, Exists and DoesNotExist MUST select the pods that they describe, as peers and as targets.",
 		Source: "meta/v1 LabelSelector.matchExpressions",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@1:80", "x/ward@2:80 role=ward", "x/front@1:80 role=ward tier=front", "x/plain@2:80", "x/kept@1:80 role=ward",
-			"x/client@2 tier=front", "x/guest@1", "x/stranger@1 tier=front", "y/client@1 tier=front")
+		lab := Deploy(ctx, "x/server@1:80", "x/ward@2:80 role=ward", "x/kept@2:80 role=ward",
+			"x/client@2 tier=front", "x/guest@1:80", "x/stranger@1:80 role=ward tier=front", "y/client@1 tier=front")
 		lab.ExpectOpen(ctx)
 
 		lab.Apply(ctx, "x", "policy/allow-by-expressions.yaml")
@@ -82,15 +82,15 @@ var _ = chapter("Policies", func() {
 			x/stranger@1  denied
 			y/client@1    denied
 
-			              x/ward@2:80  x/front@1:80  x/plain@2:80  x/kept@1:80
-			x/client@2    denied       answered      answered      answered
+			              x/ward@2:80  x/kept@2:80  x/stranger@1:80  x/guest@1:80
+			x/client@2    denied       answered     answered         answered
 		`)
 
 		By("taking the label off that one expression asks for, and giving it to whom another forbids it")
 		lab.Label(ctx, "x/client@2", "tier-")
 		lab.Label(ctx, "x/guest@1", "tier=front")
 		lab.Expect(ctx, `
-			            x/server@1:80  x/plain@2:80
+			            x/server@1:80  x/kept@2:80
 			x/client@2  denied         answered
 			x/guest@1   denied         answered
 		`)
