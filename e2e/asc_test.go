@@ -125,7 +125,7 @@ var _ = chapter("Associations", func() {
 	})
 
 	It("tell the client when the server's process or pod is gone", spec.Case{
-		ID: "ASC-05", Level: spec.Core,
+		ID: "ASC-05", Level: spec.Core, Pods: spec.Own,
 		Claim:  "When the process at the other end is killed or its pod is deleted, an idle end MUST learn it within the time that its heartbeats take to find out.",
 		Source: "RFC 9260 sections 8.1, 8.3 and 9",
 	}, func(ctx SpecContext) {
@@ -233,7 +233,7 @@ var _ = chapter("Associations", func() {
 	})
 
 	It("reach another endpoint after theirs was killed", spec.Case{
-		ID: "ASC-12", Level: spec.Core,
+		ID: "ASC-12", Level: spec.Core, Pods: spec.Own,
 		Claim:  "When the pod behind a Service that an association ended at is deleted, a new one MUST reach another pod of the Service.",
 		Source: "v1 ServiceSpec.selector; Kubernetes, Service: cluster networking",
 	}, func(ctx SpecContext) {
@@ -271,7 +271,7 @@ var _ = chapter("Associations", func() {
 	})
 
 	It("end when their node reboots, and come about again when it is back", spec.Case{
-		ID: "ASC-14", Level: spec.Extended, Effect: spec.Cluster, Pace: spec.Slow, Needs: spec.Needs{spec.TwoNodes, spec.NodeAccess},
+		ID: "ASC-14", Level: spec.Extended, Effect: spec.Cluster, Pace: spec.Slow, Needs: spec.Needs{spec.TwoNodes, spec.NodeAccess}, Pods: spec.Own,
 		Claim:  "When a node is rebooted, an end on another node MUST learn that its association is over, and pods on the node MUST be reached again when it is back with the module.",
 		Source: "RFC 9260 sections 8.1 and 8.3; OKD, Using SCTP; extended: a reboot ends everything else on the node, too",
 	}, func(ctx SpecContext) {

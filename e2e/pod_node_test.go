@@ -35,7 +35,7 @@ var _ = chapter("Pods", func() {
 	})
 
 	It("are reached at ports of their node", spec.Case{
-		ID: "POD-11", Level: spec.Extended, Needs: spec.Needs{spec.TwoNodes, spec.HostNetwork},
+		ID: "POD-11", Level: spec.Extended, Needs: spec.Needs{spec.TwoNodes, spec.HostNetwork}, Pods: spec.Own,
 		Claim:  "A hostPort for SCTP MUST lead to its pod, whether or not it has the number of the pod's port, from pods on every node and from another node.",
 		Source: "v1 ContainerPort.hostPort; extended: it needs privileges, and a network plugin with portmap or the like",
 	}, func(ctx SpecContext) {
@@ -50,7 +50,7 @@ var _ = chapter("Pods", func() {
 	})
 
 	It("are reached again after their container was restarted", spec.Case{
-		ID: "POD-16", Level: spec.Core,
+		ID: "POD-16", Level: spec.Core, Pods: spec.Own,
 		Claim:  "When the container of an SCTP server ends and the kubelet starts it again, the server MUST be reached at the pod's same address and through its Service.",
 		Source: "v1 PodSpec.restartPolicy; Kubernetes, Pod lifecycle: container restarts",
 	}, func(ctx SpecContext) {

@@ -89,7 +89,7 @@ var _ = chapter("Policies", func() {
 	})
 
 	It("cover a new pod from its start", spec.Case{
-		ID: "POL-22", Level: spec.Core, Needs: policyNeeds,
+		ID: "POL-22", Level: spec.Core, Needs: policyNeeds, Pods: spec.Own,
 		Claim:  "A pod that a policy selects when it is created MUST NOT be reached from the moment it listens.",
 		Source: conceptPolicies + ": pod lifecycle",
 	}, func(ctx SpecContext) {

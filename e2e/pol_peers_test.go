@@ -71,7 +71,17 @@ var _ = chapter("Policies", func() {
 	}, func(ctx SpecContext) {
 		lab := Deploy(ctx, "x/server@1:80", "x/ward@2:80 role=ward", "x/kept@2:80 role=ward",
 			"x/client@2 tier=front", "x/guest@1:80", "x/stranger@1:80 role=ward tier=front", "y/client@1 tier=front")
-		lab.ExpectOpen(ctx)
+		lab.Expect(ctx, `
+			              x/server@1:80
+			x/client@2    answered
+			x/guest@1     answered
+			x/stranger@1  answered
+			y/client@1    answered
+
+			              x/ward@2:80  x/kept@2:80  x/stranger@1:80  x/guest@1:80
+			x/client@2    answered     answered     answered         answered
+			x/guest@1     -            answered     -                -
+		`)
 
 		lab.Apply(ctx, "x", "policy/allow-by-expressions.yaml")
 		lab.Apply(ctx, "x", "policy/deny-by-expressions.yaml")

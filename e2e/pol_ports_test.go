@@ -40,7 +40,7 @@ var _ = chapter("Policies", func() {
 	})
 
 	It("admit a port by its name", spec.Case{
-		ID: "POL-12", Level: spec.Core, Needs: policyNeeds,
+		ID: "POL-12", Level: spec.Core, Needs: policyNeeds, Pods: spec.Own,
 		Claim:  "A rule with protocol SCTP and a port's name MUST admit the port of that name and protocol, as each selected pod declares it, and no other.",
 		Source: "networking.k8s.io/v1 NetworkPolicyPort.port: a numerical or named port on a pod",
 	}, func(ctx SpecContext) {

@@ -51,7 +51,7 @@ var _ = chapter("Services", func() {
 	})
 
 	It("leave out a pod that is gone", spec.Case{
-		ID: "SVC-17", Level: spec.Core,
+		ID: "SVC-17", Level: spec.Core, Pods: spec.Own,
 		Claim:  "When one of the pods of an SCTP Service is deleted, new associations MUST be sent to the others, from every node.",
 		Source: "discovery.k8s.io/v1 EndpointSlice; Kubernetes, Virtual IPs and Service proxies",
 	}, func(ctx SpecContext) {
@@ -71,7 +71,7 @@ var _ = chapter("Services", func() {
 	})
 
 	It("leave out pods that are not ready, unless they are told not to", spec.Case{
-		ID: "SVC-19", Level: spec.Core,
+		ID: "SVC-19", Level: spec.Core, Pods: spec.Own,
 		Claim:  "A pod that runs and is not ready MUST NOT get associations of an SCTP Service, MUST get those of one with publishNotReadyAddresses, and MUST get both when it is ready.",
 		Source: "v1 ServiceSpec.publishNotReadyAddresses; v1 PodReadinessGate; discovery.k8s.io/v1 EndpointConditions.ready",
 	}, func(ctx SpecContext) {
@@ -152,7 +152,7 @@ var _ = chapter("Services", func() {
 	})
 
 	It("lead to pods that are about to end where there are no others", spec.Case{
-		ID: "SVC-31", Level: spec.Extended,
+		ID: "SVC-31", Level: spec.Extended, Pods: spec.Own,
 		Claim:  "While all pods of an SCTP Service are terminating and still serve, new associations MUST be sent to them, from every node.",
 		Source: "Kubernetes, Virtual IPs and Service proxies: traffic to terminating endpoints; discovery.k8s.io/v1 EndpointConditions.serving; extended: proxies other than kube-proxy may not",
 	}, func(ctx SpecContext) {

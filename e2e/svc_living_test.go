@@ -21,7 +21,7 @@ var everywhere = lab.Sockets{Timers: heartbeating.Timers, Client: heartbeating.C
 
 var _ = chapter("Services", func() {
 	It("may keep a client's port at a pod that is gone", spec.Case{
-		ID: "SVC-18", Level: spec.Informational, Pace: spec.Slow,
+		ID: "SVC-18", Level: spec.Informational, Pace: spec.Slow, Pods: spec.Own,
 		Claim:  "After the pod of an association was deleted, a client MAY have to wait before it reaches another pod of the Service from the same port.",
 		Source: "https://github.com/kubernetes/kubernetes/pull/115299: kube-proxy leaves connection tracking of SCTP alone",
 	}, func(ctx SpecContext) {
@@ -41,7 +41,7 @@ var _ = chapter("Services", func() {
 	})
 
 	It("may let associations with a pod that is about to end go on", spec.Case{
-		ID: "SVC-20", Level: spec.Informational,
+		ID: "SVC-20", Level: spec.Informational, Pods: spec.Own,
 		Claim:  "Associations with a pod that is terminating MAY go on until they end in order, while new ones go to others.",
 		Source: "Kubernetes, Pod lifecycle: termination of pods; kube-proxy's ipvs mode gives SCTP no grace, IsRsGracefulTerminationNeeded in pkg/proxy/ipvs/util/ipvs.go",
 	}, func(ctx SpecContext) {

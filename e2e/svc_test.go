@@ -35,7 +35,7 @@ var _ = chapter("Services", func() {
 	})
 
 	It("go by the name of the pods' port", spec.Case{
-		ID: "SVC-03", Level: spec.Core,
+		ID: "SVC-03", Level: spec.Core, Pods: spec.Own,
 		Claim:  "An SCTP Service whose targetPort is a name MUST lead to the SCTP port that each pod declares by that name, whatever its number there.",
 		Source: "v1 ServicePort.targetPort: looked up as a named port in the target Pod's container ports",
 	}, func(ctx SpecContext) {

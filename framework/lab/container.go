@@ -26,6 +26,9 @@ func (l *Lab) Restart(ctx ginkgo.SpecContext, word string) {
 }
 
 func (l *Lab) restart(ctx context.Context, word string) error {
+	if err := l.owns(); err != nil {
+		return err
+	}
 	m := l.member(word)
 	if m == nil {
 		return fmt.Errorf("the spec has no agent %s", word)

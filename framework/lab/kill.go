@@ -17,10 +17,18 @@ import (
 // killLimit is for a pod to be gone after it was deleted.
 const killLimit = 2 * time.Minute
 
+// owned is where the end is, which the spec is about to end.
+func (e *End) owned() (*Lab, *member) {
+	if err := e.Path.lab.owns(); err != nil {
+		e.Path.end(reach.GroundBroken, "%v", err)
+	}
+	return e.Path.lab, e.member
+}
+
 // Kill deletes the pod that the end is in and returns when it is gone, which is later than
 // the end of its process. Another path may have killed it before. Another pod takes its place in the fleet when one is needed.
 func (e *End) Kill(ctx context.Context) (gone time.Time) {
-	l, m := e.Path.lab, e.member
+	l, m := e.owned()
 	ctx, cancel := context.WithTimeoutCause(ctx, killLimit, fmt.Errorf("%v have passed", killLimit))
 	defer cancel()
 	l.drop(ctx, m)
@@ -44,7 +52,7 @@ func (e *End) Kill(ctx context.Context) (gone time.Time) {
 // nothing itself, its kernel does. It returns when the process is gone. Another path may have
 // ended it before.
 func (e *End) Crash(ctx context.Context) (gone time.Time) {
-	l, m := e.Path.lab, e.member
+	l, m := e.owned()
 	l.mu.Lock()
 	l.ending[m] = true
 	l.mu.Unlock()
@@ -59,7 +67,8 @@ func (e *End) Crash(ctx context.Context) (gone time.Time) {
 // run that were there are gone: their pods come up again with other addresses, and the fleet
 // gets new ones when they are needed.
 func (e *End) Reboot(ctx context.Context) (back time.Time) {
-	l, node := e.Path.lab, e.member.node
+	l, m := e.owned()
+	node := m.node
 	e.Path.backends = nil
 	l.drop(ctx, l.run.fleet.on(node)...)
 	if err := l.run.Cluster.Reboot(ctx, l.run.Access, node); err != nil {

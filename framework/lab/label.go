@@ -134,6 +134,9 @@ func (l *Lab) Join(ctx ginkgo.SpecContext, word string, variants ...Variant) {
 }
 
 func (l *Lab) join(ctx context.Context, word string, variants []Variant) error {
+	if err := l.owns(); err != nil {
+		return err
+	}
 	o, err := parseOrder(word)
 	if err != nil {
 		return err
@@ -168,6 +171,9 @@ func (l *Lab) Kill(ctx ginkgo.SpecContext, word string) {
 }
 
 func (l *Lab) kill(ctx context.Context, word string) error {
+	if err := l.owns(); err != nil {
+		return err
+	}
 	m := l.member(word)
 	if m == nil {
 		return fmt.Errorf("the spec has no agent %s", word)

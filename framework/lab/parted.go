@@ -9,8 +9,18 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"sctp.test/framework/spec"
 	"sctp.test/framework/wire"
 )
+
+// owns is an error unless the spec's Case says that it makes or ends pods: whoever chooses specs
+// goes by it.
+func (l *Lab) owns() error {
+	if c, known := spec.Of([]string{"Spec: " + l.id}); known && c.Pods != spec.Own {
+		return fmt.Errorf("the Case of %s does not say that it makes or ends pods (Pods: spec.Own)", l.id)
+	}
+	return nil
+}
 
 // drop takes agents out of the spec and out of the fleet, for their pods are about to go. Each
 // is asked what it has counted while it can be.

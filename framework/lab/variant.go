@@ -147,6 +147,9 @@ func (l *Lab) Terminate(ctx ginkgo.SpecContext, word string) {
 }
 
 func (l *Lab) terminate(ctx context.Context, word string) error {
+	if err := l.owns(); err != nil {
+		return err
+	}
 	m := l.member(word)
 	if m == nil {
 		return fmt.Errorf("the spec has no agent %s", word)

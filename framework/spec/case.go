@@ -19,6 +19,7 @@ type Case struct {
 	Needs  Needs
 	Effect Effect
 	Pace   Pace
+	Pods   Pods
 	Claim  string // one sentence with MUST, MUST NOT or MAY
 	Source string // the text that promises it: an API field, an RFC section, a document
 }
@@ -76,6 +77,15 @@ const (
 	Slow Pace = "slow" // minutes
 )
 
+// Pods says whose pods a spec works with.
+type Pods string
+
+// The pods; Shared is what a Case without a word has.
+const (
+	Shared Pods = "shared" // those that all specs of the run share
+	Own    Pods = "own"    // some that the spec makes or ends besides, which takes time
+)
+
 // chapters are the parts of the catalogue by the prefix of the IDs in them.
 var chapters = map[string]string{
 	"MOD": "module",
@@ -92,6 +102,7 @@ var (
 	needs   = Needs{TwoNodes, NetworkPolicy, ClusterPolicy, DualStack, NodeAccess, Outside, HostNetwork, ModuleAbsent, ModuleLoading, ModuleOff, MachineConfig, RolledOut}
 	effects = []Effect{Namespace, Node, Cluster}
 	paces   = []Pace{Fast, Slow}
+	pods    = []Pods{Shared, Own}
 
 	idForm    = regexp.MustCompile(`^([A-Z]{3})-\d{2}$`)
 	claimForm = regexp.MustCompile(`\b(MUST|MAY)\b`)
@@ -110,7 +121,7 @@ func (c Case) Labels() []string {
 	c = c.withDefaults()
 	out := []string{
 		"Spec: " + c.ID, "Chapter: " + c.Chapter(), "Level: " + string(c.Level),
-		"Effect: " + string(c.Effect), "Pace: " + string(c.Pace),
+		"Effect: " + string(c.Effect), "Pace: " + string(c.Pace), "Pods: " + string(c.Pods),
 	}
 	for _, n := range c.Needs {
 		out = append(out, "Needs: "+string(n))
@@ -130,6 +141,8 @@ func (c Case) Validate() error {
 		return fmt.Errorf("%s: unknown effect %q", c.ID, c.Effect)
 	case !slices.Contains(paces, c.Pace):
 		return fmt.Errorf("%s: unknown pace %q", c.ID, c.Pace)
+	case !slices.Contains(pods, c.Pods):
+		return fmt.Errorf("%s: unknown pods %q", c.ID, c.Pods)
 	case !claimForm.MatchString(c.Claim) || !strings.HasSuffix(c.Claim, "."):
 		return fmt.Errorf("%s: the claim is not a sentence with MUST, MUST NOT or MAY: %q", c.ID, c.Claim)
 	case c.Source == "":
@@ -154,6 +167,9 @@ func (c Case) withDefaults() Case {
 	}
 	if c.Pace == "" {
 		c.Pace = Fast
+	}
+	if c.Pods == "" {
+		c.Pods = Shared
 	}
 	return c
 }

@@ -30,6 +30,7 @@ func TestValidate(t *testing.T) {
 		{"no level", func(c *Case) { c.Level = "" }, `POL-03: unknown level ""`},
 		{"unknown level", func(c *Case) { c.Level = "Core" }, `POL-03: unknown level "Core"`},
 		{"unknown effect", func(c *Case) { c.Effect = "nodes" }, `POL-03: unknown effect "nodes"`},
+		{"unknown pods", func(c *Case) { c.Pods = "mine" }, `POL-03: unknown pods "mine"`},
 		{"unknown pace", func(c *Case) { c.Pace = "medium" }, `POL-03: unknown pace "medium"`},
 		{"no claim", func(c *Case) { c.Claim = "" }, `POL-03: the claim is not a sentence with MUST, MUST NOT or MAY: ""`},
 		{"a claim that claims nothing", func(c *Case) { c.Claim = "It works." }, `POL-03: the claim is not a sentence with MUST, MUST NOT or MAY: "It works."`},
@@ -61,11 +62,11 @@ func TestLabels(t *testing.T) {
 		want []string
 	}{
 		{"defaults", good(), []string{
-			"Spec: POL-03", "Chapter: policy", "Level: core", "Effect: namespace", "Pace: fast",
+			"Spec: POL-03", "Chapter: policy", "Level: core", "Effect: namespace", "Pace: fast", "Pods: shared",
 			"Needs: two-nodes", "Needs: network-policy",
 		}},
-		{"nothing left out", Case{ID: "MOD-07", Level: Extended, Effect: Node, Pace: Slow}, []string{
-			"Spec: MOD-07", "Chapter: module", "Level: extended", "Effect: node", "Pace: slow",
+		{"nothing left out", Case{ID: "MOD-07", Level: Extended, Effect: Node, Pace: Slow, Pods: Own}, []string{
+			"Spec: MOD-07", "Chapter: module", "Level: extended", "Effect: node", "Pace: slow", "Pods: own",
 		}},
 	}
 	for _, tt := range tests {

@@ -14,13 +14,13 @@ func Catalogue() string {
 		c := registry[id]
 		if c.Chapter() != chapter {
 			chapter = c.Chapter()
-			fmt.Fprintf(&b, "\n## %s\n\n| ID | level | needs | effect | claim | source |\n|---|---|---|---|---|---|\n", chapter)
+			fmt.Fprintf(&b, "\n## %s\n\n| ID | level | needs | effect | pods | claim | source |\n|---|---|---|---|---|---|---|\n", chapter)
 		}
 		var needs []string
 		for _, n := range c.Needs {
 			needs = append(needs, string(n))
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", id, c.Level, strings.Join(needs, ", "), c.Effect, c.Claim, c.Source)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", id, c.Level, strings.Join(needs, ", "), c.Effect, c.Pods, c.Claim, c.Source)
 	}
 	return b.String()
 }

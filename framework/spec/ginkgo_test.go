@@ -133,16 +133,16 @@ Every claim the suite judges. Made from the specs by ` + "`make generate`" + `; 
 
 ## module
 
-| ID | level | needs | effect | claim | source |
-|---|---|---|---|---|---|
-| MOD-01 | core |  | namespace | It MUST. | here |
+| ID | level | needs | effect | pods | claim | source |
+|---|---|---|---|---|---|---|
+| MOD-01 | core |  | namespace | shared | It MUST. | here |
 
 ## policy
 
-| ID | level | needs | effect | claim | source |
-|---|---|---|---|---|---|
-| POL-03 | core | two-nodes, network-policy | namespace | A policy MUST NOT touch other pods. | networking.k8s.io/v1 |
-| POL-20 | extended |  | node | It MAY. | there |
+| ID | level | needs | effect | pods | claim | source |
+|---|---|---|---|---|---|---|
+| POL-03 | core | two-nodes, network-policy | namespace | shared | A policy MUST NOT touch other pods. | networking.k8s.io/v1 |
+| POL-20 | extended |  | node | shared | It MAY. | there |
 `
 	if got := Catalogue(); got != want {
 		t.Errorf("the catalogue is\n%s\nwant\n%s", got, want)

@@ -18,6 +18,7 @@ var keys = map[string]func(value string) bool{
 	"Needs":   func(v string) bool { return slices.Contains(needs, Need(v)) },
 	"Effect":  func(v string) bool { return slices.Contains(effects, Effect(v)) },
 	"Pace":    func(v string) bool { return slices.Contains(paces, Pace(v)) },
+	"Pods":    func(v string) bool { return slices.Contains(pods, Pods(v)) },
 }
 
 // checkLabels refuses labels that a node was given by hand. Filters would heed them, and

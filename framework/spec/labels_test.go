@@ -11,7 +11,7 @@ import (
 func TestLabelsByHand(t *testing.T) {
 	const second = ": each spec has one from its spec.Case"
 	for _, c := range []struct{ label, want string }{
-		{"slow", `unknown key "slow": want one of Chapter, Effect, Level, Needs, Pace, Spec`},
+		{"slow", `unknown key "slow": want one of Chapter, Effect, Level, Needs, Pace, Pods, Spec`},
 		{"Color: red", `unknown key "Color": want one of `},
 		{"pace: slow", `unknown key "pace": want one of `},
 		{"", `unknown key "": want one of `},
