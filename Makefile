@@ -48,8 +48,9 @@ endif
 faults: bin/e2e.test bin/sctp-agent bin/agent-image bin/faults testbed-up ## break the embedded cluster in known ways: FAULTS=B13,D3 (all without), ALL=yes for the whole suite under each
 	@scripts/faults-on-testbed --only=$(FAULTS) $(if $(filter yes,$(ALL)),--all)
 
-faults-page: bin/faults ## write FAULTS.md from the results of the last full run, or of RESULTS=folder,folder
-	bin/faults --markdown=$(or $(RESULTS),_artifacts/latest) > FAULTS.md.new
+faults-page: bin/faults ## take the results of the last run, or of RESULTS=folder,folder, into FAULTS.md
+	bin/faults --merge=$(or $(RESULTS),_artifacts/latest)
+	bin/faults --markdown > FAULTS.md.new
 	mv FAULTS.md.new FAULTS.md
 
 test: lint ## hermetic tests, lint, generated lists, and a rehearsal of every spec; needs no cluster
