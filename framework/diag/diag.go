@@ -40,6 +40,10 @@ type Symptom struct {
 	// TCP twin.
 	Apart bool `json:"apart,omitempty"`
 
+	// Unlisted is what is wrong with the EndpointSlices of the Service that the path leads
+	// through: of what they do not list no service proxy can know.
+	Unlisted string `json:"unlisted,omitempty"`
+
 	Again  Trial  `json:"again"`            // the same path, with nobody else asking
 	Direct *Trial `json:"direct,omitempty"` // SCTP straight to the pod, for an address that is not a pod's
 	TCP    *Trial `json:"tcp,omitempty"`    // the same address kind, port and pods over TCP

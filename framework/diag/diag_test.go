@@ -94,6 +94,7 @@ func beside(s *Symptom)    { s.Denied = true }
 func apart(s *Symptom)     { s.Apart = true }
 func outward(s *Symptom)   { s.Egress = true }
 func gone(s *Symptom)      { s.Lifted = []string{"policy/deny-ingress.yaml"} }
+func unlist(s *Symptom)    { s.Unlisted = "the EndpointSlices of web in x list no port for SCTP" }
 func tcp(s *Symptom)       { t := answeredBy(server); s.TCP = &t }
 func tcpDead(s *Symptom)   { t := ended("connect", "ETIMEDOUT"); s.TCP = &t }
 func direct(s *Symptom)    { t := answeredBy(server); s.Direct = &t }
@@ -179,6 +180,8 @@ var cases = []example{
 	{"the node answers", symptom(aborted, client(wire.InSCTPPacks, 1), through(NodePort, "b")), "service-node-answers", "associations are refused before they reach a pod: the service proxy of node b does not translate"},
 	{"somebody refuses", symptom(aborted, client(wire.InSCTPPacks, 1)), "refused-on-the-way", "another host refuses associations before they reach the server (node a to node b)"},
 	{"a hostPort that nobody maps", symptom(through(HostPort, "b"), aborted, direct), "host-port-not-mapped", "node b does not lead its hostPort to the pod for SCTP"},
+	{"no endpoints, and the control plane knows of none", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct, unlist), "endpoints-wrong", "the EndpointSlices of web in x list no port for SCTP: the service proxy of node a cannot know better"},
+	{"another port in the control plane", symptom(aborted, heardOf, atServer(wire.OutOfBlues, 1), through(ClusterIP, "a"), direct, unlist), "endpoints-wrong", "the service proxy of node a cannot know better"},
 	{"no endpoints", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct), "service-rejects", "the service proxy of node a rejects SCTP"},
 	{"a packet filter that rejects", symptom(client("Icmp6InDestUnreachs", 6)), "rejected-by-icmp", "rejects SCTP with ICMP"},
 	{"replies from another address", symptom(heardOf, spoke, client(wire.InSCTPPacks, 6), client(wire.OutOfBlues, 6), through(ClusterIP, "a")), "reply-from-elsewhere", "node a does not translate them back"},

@@ -201,6 +201,15 @@ var table = []row{
 		fixed("the network plugin's portmap, and the runtime: containerd before 1.4 and CRI-O before 1.19 leave SCTP out"),
 	},
 	{
+		"endpoints-wrong",
+		[]condition{yes(wantsAnswer), yes(unlisted), no(answers)},
+		func(ss []Symptom) string {
+			return each(func(s Symptom) string { return s.Unlisted }, "%s", "%s")(ss) +
+				each(nodes, ": the service proxy of node %s cannot know better", ": the service proxies of nodes %s cannot know better")(ss)
+		},
+		fixed("`kubectl get endpointslices -o yaml` beside the Service and its pods; who writes them (kube-controller-manager), and admission that changes them"),
+	},
+	{
 		"service-wrong-port",
 		[]condition{yes(refused), yes(serverStray), yes(translated), yes(directAnswers)},
 		each(nodes, "the service proxy of node %s leads to a port of the pod where nobody listens for SCTP", "the service proxies of nodes %s lead to a port of the pod where nobody listens for SCTP"),

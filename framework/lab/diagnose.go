@@ -68,6 +68,11 @@ func (l *Lab) askAgain(ctx context.Context, wrong []asked, messages []wire.Messa
 		if len(behind) > 0 {
 			out[i].ServerNode = behind[0].node
 		}
+		unlisted, err := l.unlisted(ctx, p.family, t, behind)
+		if err != nil {
+			out[i].Trouble = append(slices.Clone(out[i].Trouble), fmt.Sprintf("its EndpointSlices could not be read: %v", err))
+		}
+		out[i].Unlisted = unlisted
 		beside = append(beside, l.beside(p.pair, t, behind, twins[p.server], &out[i])...)
 	}
 	trails := l.watched(ctx, wrong, func(i int) diag.Trial {
@@ -173,8 +178,10 @@ type besides struct {
 // beside lists what is to be asked beside a path.
 func (l *Lab) beside(p pair, t target, behind []*member, twins twinSet, s *diag.Symptom) []besides {
 	var out []besides
-	if t.kind != diag.Pod && len(behind) > 0 && t.port != 0 {
-		out = append(out, besides{p, podTarget(behind[0], port{number: t.port, proto: wire.SCTP}), &s.Direct})
+	if t.kind != diag.Pod && len(behind) > 0 {
+		if number := l.ownPort(behind[0], t); number != 0 {
+			out = append(out, besides{p, podTarget(behind[0], port{number: number, proto: wire.SCTP}), &s.Direct})
+		}
 	}
 	if twin, ok := twins.targets[wire.TCP]; ok {
 		out = append(out, besides{p, twin, &s.TCP})
