@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -129,13 +131,22 @@ func (l *Lab) tidy(ctx context.Context, w *assoc.Walk) error {
 // is wrong is found by the judge that finds it in files, and only where a path has ended.
 func walk(ctx context.Context, w *assoc.Walk, paths []*Path, all *crowd, do func(context.Context, *Path)) ([]assoc.Found, error) {
 	var ended atomic.Int32
+	var mu sync.Mutex
+	var ours []string // what ended paths and stands in no course
 	var wg sync.WaitGroup
 	for _, p := range paths {
 		p.others = all
 		wg.Go(func() {
 			defer all.leave()
-			if caught(func() { do(ctx, p) }) != nil {
-				ended.Add(1)
+			f := caught(func() { do(ctx, p) })
+			if f == nil {
+				return
+			}
+			ended.Add(1)
+			if f.At == 0 {
+				mu.Lock()
+				defer mu.Unlock()
+				ours = append(ours, fmt.Sprintf("%v: %s", p, f.Text))
 			}
 		})
 	}
@@ -146,12 +157,14 @@ func walk(ctx context.Context, w *assoc.Walk, paths []*Path, all *crowd, do func
 	count(ctx, paths)
 	found, err := w.Found()
 	if err == nil && len(found) < int(ended.Load()) {
-		err = fmt.Errorf("%d paths ended, and their courses show what is wrong on %d", ended.Load(), len(found))
+		slices.Sort(ours)
+		err = fmt.Errorf("%d paths ended, and their courses show what is wrong on %d: %s", ended.Load(), len(found), strings.Join(ours, "; "))
 	}
 	return found, err
 }
 
-// caught runs a part of a spec until it returns or a path ends.
+// caught runs a part of a spec until it returns or a path ends. A mistake of ours ends the path,
+// too, and not the process, which has a cluster to clean up.
 func caught(do func()) (f *fault) {
 	defer func() {
 		switch v := recover().(type) {
@@ -159,7 +172,7 @@ func caught(do func()) (f *fault) {
 		case fault:
 			f = &v
 		default:
-			panic(v)
+			f = &fault{&assoc.Fault{Ground: reach.GroundBroken, Text: fmt.Sprintf("a panic: %v\n%s", v, debug.Stack())}}
 		}
 	}()
 	do()

@@ -229,6 +229,24 @@ func TestHowPathsEnd(t *testing.T) {
 	}
 }
 
+// A mistake of ours on a path is told, and does not end the process.
+func TestPanicOnAPath(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l := b.lab(t, "x/server@1:80", "x/client@2")
+		matrices, err := l.matrices(onePath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths := l.paths(matrices)
+		found, err := walk(t.Context(), l.walkOf(paths), paths, &crowd{left: len(paths)}, func(_ context.Context, p *Path) {
+			p.Together(func() {}, func() { panic("a slip") })
+		})
+		if len(found) > 0 || err == nil || !strings.Contains(err.Error(), "x/client@2 -> x/server@1:80 (ipv4): a panic: a slip\ngoroutine") {
+			t.Errorf("found %v, %v", found, err)
+		}
+	})
+}
+
 // A connect is tried again where packets are lost on other associations and it had to send
 // again itself; what is refused at once, or where nothing is lost, is not.
 func TestLostConnects(t *testing.T) {
