@@ -135,6 +135,10 @@ func (s *suite) lacks(n spec.Need) string {
 		if s.external == "" {
 			return "it needs a peer outside of the cluster, see --external-agent"
 		}
+	case spec.NoPod:
+		if s.lacks(spec.Outside) != "" && s.lacks(spec.HostNetwork) != "" {
+			return "it needs a client that is no pod: a peer outside of the cluster (--external-agent), or agents on the nodes' own network (--node-access)"
+		}
 	case spec.HostNetwork:
 		if s.access == nil {
 			return "it needs agents on the nodes' own network, which the suite makes only with --node-access"

@@ -8,10 +8,14 @@ import (
 
 var _ = chapter("Services", func() {
 	It("keep a client's address where they stay on the asked node", spec.Case{
-		ID: "SVC-12", Level: spec.Core, Needs: spec.Needs{spec.TwoNodes, spec.Outside},
+		ID: "SVC-12", Level: spec.Core, Needs: spec.Needs{spec.TwoNodes, spec.NoPod},
 		Claim:  "With externalTrafficPolicy Local, the NodePort of a node with a pod MUST lead there and keep the client's address, and that of a node without one MUST lead nowhere.",
 		Source: "v1 ServiceSpec.externalTrafficPolicy",
 	}, func(ctx SpecContext) {
+		if here.lacks(spec.Outside) != "" {
+			keepAddressesOfNodes(ctx)
+			return
+		}
 		lab := Deploy(ctx, "x/server@1:80 role=backend", "out/peer")
 		lab.Apply(ctx, "x", "service/external-local.yaml")
 		lab.ControlBy("node@2:svc/external-local:80", "node@1:svc/external-local:80")
@@ -53,3 +57,17 @@ var _ = chapter("Services", func() {
 		`)
 	})
 })
+
+// keepAddressesOfNodes is SVC-12 where nobody is outside of the cluster: to a node, what another
+// node sends comes from outside. What it sends to itself does not.
+func keepAddressesOfNodes(ctx SpecContext) {
+	GinkgoHelper()
+	lab := Deploy(ctx, "x/server@1:80 role=backend", "host/client@1", "host/client@2")
+	lab.Apply(ctx, "x", "service/external-local.yaml")
+	lab.ControlBy("node@2:svc/external-local:80", "node@1:svc/external-local:80")
+	lab.ExpectSource(ctx, "node@1:svc/external-local:80\nhost/client@2 answered")
+	lab.Expect(ctx, `
+		               node@1:svc/external-local:80  node@2:svc/external-local:80
+		host/client@1  answered                      denied
+	`)
+}

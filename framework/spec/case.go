@@ -49,6 +49,7 @@ const (
 	DualStack     Need = "dual-stack"             // pods with addresses of both families
 	NodeAccess    Need = "node-access"            // --node-access
 	Outside       Need = "outside-agent"          // --external-agent
+	NoPod         Need = "client-that-is-no-pod"  // the outside agent, or agents on their nodes' network
 	HostNetwork   Need = "host-network"           // agents on their nodes' network, which go with --node-access
 	ModuleAbsent  Need = "module-absent"          // a node where SCTP was off when the run began
 	ModuleLoading Need = "module-loading"         // --enable-module that is not never
@@ -99,7 +100,7 @@ var chapters = map[string]string{
 
 var (
 	levels  = []Level{Core, Extended, Informational, SelfCheck}
-	needs   = Needs{TwoNodes, NetworkPolicy, ClusterPolicy, DualStack, NodeAccess, Outside, HostNetwork, ModuleAbsent, ModuleLoading, ModuleOff, MachineConfig, RolledOut}
+	needs   = Needs{TwoNodes, NetworkPolicy, ClusterPolicy, DualStack, NodeAccess, Outside, NoPod, HostNetwork, ModuleAbsent, ModuleLoading, ModuleOff, MachineConfig, RolledOut}
 	effects = []Effect{Namespace, Node, Cluster}
 	paces   = []Pace{Fast, Slow}
 	pods    = []Pods{Shared, Own}
