@@ -49,7 +49,7 @@ faults: bin/e2e.test bin/sctp-agent bin/agent-image bin/faults testbed-up ## bre
 	@scripts/faults-on-testbed --only=$(FAULTS) $(if $(filter yes,$(ALL)),--all)
 
 faults-page: bin/faults ## take the results of the last run, or of RESULTS=folder,folder, into FAULTS.md
-	bin/faults --merge=$(or $(RESULTS),_artifacts/latest)
+	$(if $(or $(RESULTS),$(wildcard _artifacts/latest/faults.yaml)),bin/faults --merge=$(or $(RESULTS),_artifacts/latest))
 	bin/faults --markdown > FAULTS.md.new
 	mv FAULTS.md.new FAULTS.md
 

@@ -68,7 +68,7 @@ var _ = chapter("The SCTP module, by MachineConfig", func() {
 	})
 
 	It("is there again after a reboot", spec.Case{
-		ID: "MOD-05", Level: spec.Extended, Effect: spec.Cluster, Pace: spec.Slow, Needs: spec.Needs{spec.RolledOut, spec.NodeAccess},
+		ID: "MOD-05", Level: spec.Extended, Effect: spec.Cluster, Pace: spec.Slow, Needs: spec.Needs{spec.RolledOut, spec.NodeAccess}, Pods: spec.Own,
 		Claim:  "A node with the documents' MachineConfig MUST have the module again after a reboot, loaded before anybody asks for it.",
 		Source: "modules-load.d(5), systemd-modules-load.service(8)",
 	}, func(ctx SpecContext) {
@@ -93,7 +93,7 @@ var _ = chapter("The SCTP module, by MachineConfig", func() {
 	}, NodeTimeout(20*time.Minute))
 
 	It("is gone when the MachineConfig is, and the nodes are as they were", spec.Case{
-		ID: "MOD-06", Level: spec.Extended, Effect: spec.Cluster, Pace: spec.Slow, Needs: spec.Needs{spec.RolledOut},
+		ID: "MOD-06", Level: spec.Extended, Effect: spec.Cluster, Pace: spec.Slow, Needs: spec.Needs{spec.RolledOut}, Pods: spec.Own,
 		Claim:  "When the MachineConfig is deleted, every node of its pools MUST have the rendered configuration, files, digests and modes of before, and after its reboot no module that it had not before.",
 		Source: mcoDocs,
 	}, func(ctx SpecContext) {
@@ -141,7 +141,7 @@ var _ = chapter("The SCTP module, by MachineConfig", func() {
 	})
 
 	It("reaches no node outside of its pool", spec.Case{
-		ID: "MOD-08", Level: spec.Extended, Effect: spec.Cluster, Pace: spec.Slow, Needs: spec.Needs{spec.MachineConfig, spec.TwoNodes, spec.NodeAccess, spec.ModuleOff},
+		ID: "MOD-08", Level: spec.Extended, Effect: spec.Cluster, Pace: spec.Slow, Needs: spec.Needs{spec.MachineConfig, spec.TwoNodes, spec.NodeAccess, spec.ModuleOff}, Pods: spec.Own,
 		Claim:  "A MachineConfig for a custom pool MUST enable SCTP on the nodes of that pool, and MUST NOT change any other node.",
 		Source: poolDocs,
 	}, func(ctx SpecContext) {

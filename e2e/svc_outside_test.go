@@ -25,6 +25,19 @@ var _ = chapter("Services", func() {
 		`)
 	})
 
+	It("are reached at their NodePort from outside", spec.Case{
+		ID: "SVC-35", Level: spec.Core, Needs: spec.Needs{spec.Outside},
+		Claim:  "The NodePort of an SCTP Service MUST lead a host outside of the cluster to its pods at the InternalIP of every node, whether or not one of them runs there.",
+		Source: okdUsingSCTP + "; v1 ServicePort.nodePort",
+	}, func(ctx SpecContext) {
+		lab := Deploy(ctx, "x/server@1:30102 app=sctpserver", "out/peer")
+		lab.Apply(ctx, "x", "okd/sctpservice.yaml")
+		lab.Expect(ctx, `
+			          node@*:svc/sctpservice:30102
+			out/peer  answered
+		`)
+	})
+
 	It("are reached at external addresses", spec.Case{
 		ID: "SVC-23", Level: spec.Extended, Needs: spec.Needs{spec.Outside},
 		Claim:  "A client outside of the cluster MUST reach an SCTP Service at each of its externalIPs that leads to a node.",

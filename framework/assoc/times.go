@@ -16,7 +16,7 @@ type timed interface {
 
 func (x Learns) took(k *known) (d time.Duration, what, within string) {
 	_, d = x.told(k)
-	return max(d, 0), "ends learned that their peer was gone", fmt.Sprintf("within %v", x.Within)
+	return d, "ends learned that their peer was gone", fmt.Sprintf("within %v", x.Within)
 }
 
 func (GivesUp) took(k *known) (d time.Duration, what, within string) {
@@ -52,8 +52,12 @@ func (w *Walk) Times() []string {
 	}
 	var out []string
 	for _, k := range kinds {
-		out = append(out, fmt.Sprintf("%d %s in %v to %v, wanted %s", len(all[k]), k.what,
-			slices.Min(all[k]).Round(time.Millisecond), slices.Max(all[k]).Round(time.Millisecond), k.within))
+		first, last := slices.Min(all[k]).Round(time.Millisecond), slices.Max(all[k]).Round(time.Millisecond)
+		when := fmt.Sprintf("in %v to %v", first, last)
+		if last <= 0 { // what they waited for was not over when they knew
+			when = fmt.Sprintf("%v to %v before", -last, -first)
+		}
+		out = append(out, fmt.Sprintf("%d %s %s, wanted %s", len(all[k]), k.what, when, k.within))
 	}
 	return out
 }

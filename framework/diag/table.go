@@ -202,12 +202,15 @@ var table = []row{
 	},
 	{
 		"endpoints-wrong",
-		[]condition{yes(wantsAnswer), yes(unlisted), no(answers)},
+		[]condition{yes(wantsAnswer), yes(unlisted), no(answers), yes(directAnswers)},
 		func(ss []Symptom) string {
-			return each(func(s Symptom) string { return s.Unlisted }, "%s", "%s")(ss) +
-				each(nodes, ": the service proxy of node %s cannot know better", ": the service proxies of nodes %s cannot know better")(ss)
+			text := each(func(s Symptom) string { return s.Unlisted }, "%s", "%s")(ss)
+			if ss[0].Node != "" {
+				text += each(nodes, ": the service proxy of node %s cannot know better", ": the service proxies of nodes %s cannot know better")(ss)
+			}
+			return text
 		},
-		fixed("`kubectl get endpointslices -o yaml` beside the Service and its pods; who writes them (kube-controller-manager), and admission that changes them"),
+		fixed("`kubectl get endpointslices -o yaml` beside the Service; its pods' condition Ready and their kubelets; who writes the slices (kube-controller-manager), and admission that changes them"),
 	},
 	{
 		"service-wrong-port",

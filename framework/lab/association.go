@@ -117,6 +117,20 @@ func (p *Path) turnAway(ctx context.Context) {
 	}
 }
 
+// DialBriefly is Dial for whoever wants to know only what comes of it: the association, if there
+// is one, is given up.
+func (p *Path) DialBriefly(ctx context.Context, o Sockets) *wire.SocketReply {
+	door := p.door()
+	door.Lock()
+	defer door.Unlock()
+	e, r := p.Dial(ctx, o)
+	if r.Errno == "" && !r.Late {
+		p.turnAway(ctx)
+	}
+	p.ask(ctx, e.member, assoc.Step{End: e.number, Op: wire.SocketOp{Do: wire.DoClose, Socket: e.socket}})
+	return r
+}
+
 // queuePatience is for an association that is in an accept queue already.
 const queuePatience = wire.Millis(500)
 

@@ -58,7 +58,7 @@ func (l *Lab) mustHaveWorked(ctx context.Context, questions []*question, r readi
 	}
 	var causes []reach.Cause
 	if ground == reach.GroundFail {
-		causes = l.causes(l.someOfMany(ctx, wrong, r))
+		causes = l.causes(l.asManyFail(ctx, wrong, len(questions), r))
 	}
 	l.conclude(ctx, ground, fmt.Sprintf("%s: %d of %d associations did not work, %s: %s\n%s%s",
 		l.id, len(wrong), len(questions), how, strings.Join(text, "\n  "), reach.Told(causes), l.whereabouts()))
@@ -84,6 +84,18 @@ func wrongAnswers(questions []*question) (wrong []*question, ground reach.Ground
 func (l *Lab) sentence(q *question) string {
 	f := reach.Judge(q.evidence)
 	return strings.TrimSpace(fmt.Sprintf("%s (%s): %s %s", l.path(q), q.family, f.Reason, strings.Join(f.Flaws, "; ")))
+}
+
+// asManyFail asks again as it is done where a path is wrong, if not one of many associations
+// worked: then it is no matter of their number.
+func (l *Lab) asManyFail(ctx context.Context, wrong []*question, all int, r readings) []diag.Symptom {
+	out := l.someOfMany(ctx, wrong, r)
+	if len(wrong) == all {
+		for i := range out {
+			out[i].Found = ""
+		}
+	}
+	return out
 }
 
 // someOfMany asks again some of the paths on which associations of a churn did not work.

@@ -30,7 +30,7 @@ func (l *Lab) explain(ctx context.Context, s *reach.Series, messages []wire.Mess
 	symptoms := l.askAgain(ctx, l.representatives(s.Report.Wrong()), messages)
 	misread := l.misread(s.Report)
 	for i, x := range symptoms {
-		symptoms[i].Denied = misread[realm{family: x.Family, proto: l.targets[x.Server].proto}]
+		symptoms[i].Denied = misread[peer{x.Family, l.targets[x.Server].proto, x.Client}]
 	}
 	s.Report.Causes = l.causes(symptoms)
 }
@@ -290,11 +290,16 @@ type twinSet struct {
 // and gives a Service of each to a target that is a Service's.
 func (l *Lab) twinsOf(ctx context.Context, word string, t target) twinSet {
 	set := twinSet{targets: map[wire.Proto]target{}}
-	if t.proto != wire.SCTP || t.port == 0 || len(l.behind(t)) == 0 {
+	behind := l.behind(t)
+	if t.proto != wire.SCTP || len(behind) == 0 {
+		return set
+	}
+	number := l.ownPort(behind[0], t)
+	if number == 0 {
 		return set
 	}
 	for _, proto := range []wire.Proto{wire.TCP, wire.UDP} {
-		twin, err := l.twin(ctx, word, t, port{number: t.port, proto: proto})
+		twin, err := l.twin(ctx, word, t, port{number: number, proto: proto})
 		if err != nil {
 			set.trouble = append(set.trouble, fmt.Sprintf("no %s twin: %v", strings.ToUpper(string(proto)), err))
 			continue

@@ -101,15 +101,22 @@ func (l *Lab) closed(results []reach.Result) map[realm]bool {
 	return out
 }
 
-// misread are the families and protocols, with no node, in which an engine that is known to be
-// at work admits what it is to deny: then all engines read the policy so, also those of which
-// the table does not show that they are at work.
-func (l *Lab) misread(r reach.Report) map[realm]bool {
-	closed, out := l.closed(r.Results), map[realm]bool{}
+// peer is whom a policy speaks of.
+type peer struct {
+	family reach.Family
+	proto  wire.Proto
+	client string
+}
+
+// misread are the clients that an engine which is known to be at work admits though it is to
+// deny them: then the other engines read the policy so, too, and those of which the table does
+// not show that they are at work need not be dead.
+func (l *Lab) misread(r reach.Report) map[peer]bool {
+	closed, out := l.closed(r.Results), map[peer]bool{}
 	for _, p := range r.Wrong() {
 		at := l.realm(p.Family, p.Row.Word, p.Column.Word)
 		if p.Want.Denies() && p.Outcome == reach.Answered && closed[at] {
-			out[realm{family: at.family, proto: at.proto}] = true
+			out[peer{p.Family, at.proto, p.Row.Word}] = true
 		}
 	}
 	return out

@@ -48,18 +48,32 @@ func (e *End) Kill(ctx context.Context) (gone time.Time) {
 	}
 }
 
-// Crash ends the main process of the pod that the end is in, as SIGKILL does: it closes
-// nothing itself, its kernel does. It returns when the process is gone. Another path may have
+// Crash ends the main process of the pod that the end is in as SIGKILL would: the process
+// closes nothing, its kernel does. It returns when the process is gone. Another path may have
 // ended it before.
 func (e *End) Crash(ctx context.Context) (gone time.Time) {
 	l, m := e.owned()
-	l.mu.Lock()
-	l.ending[m] = true
-	l.mu.Unlock()
-	_, _ = m.ask(ctx, wire.Request{Exit: &wire.Exit{}}) // its stream may end before the reply
+	before, err := m.agent.Hello(ctx)
+	if err == nil {
+		l.mu.Lock()
+		l.ending[m] = true
+		l.mu.Unlock()
+		_, _ = m.ask(ctx, wire.Request{Exit: &wire.Exit{}}) // its stream may end before the reply
+	}
 	gone = time.Now()
-	l.drop(ctx, m)
 	e.Path.backends = slices.DeleteFunc(slices.Clone(e.Path.backends), func(o *member) bool { return o == m })
+	if !l.part(m) {
+		return gone
+	}
+	if err == nil {
+		again := *m // others may still ask the one that is gone
+		err = l.meetAgain(ctx, &again, before.Boot)
+		again.agent.Close()
+	}
+	l.lastWords(ctx, m)
+	if err != nil {
+		e.Path.end(reach.GroundBroken, "the process of %s was told to end, and nobody knows whether it has: %v", e, err)
+	}
 	return gone
 }
 

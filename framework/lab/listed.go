@@ -20,7 +20,7 @@ var addressTypes = map[reach.Family]discoveryv1.AddressType{reach.IPv4: discover
 // pod behind it, ready and with the port at which it listens. Service proxies know of no other
 // pods.
 func (l *Lab) unlisted(ctx context.Context, f reach.Family, t target, behind []*member) (string, error) {
-	if t.service == nil || len(behind) == 0 {
+	if t.service == nil || len(behind) == 0 || l.ownPort(behind[0], t) == 0 {
 		return "", nil
 	}
 	listed, err := l.run.Cluster.Client.DiscoveryV1().EndpointSlices(t.service.Namespace).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + t.service.Name})
@@ -53,7 +53,7 @@ func (l *Lab) unlisted(ctx context.Context, f reach.Family, t target, behind []*
 			}
 		}
 	}
-	text := fmt.Sprintf("the EndpointSlices of %s in %s ", t.service.Name, t.namespace)
+	text := fmt.Sprintf("the EndpointSlices (%s) of %s in namespace %s ", f, t.service.Name, t.service.Namespace)
 	switch {
 	case !pod:
 		return text + "list none of its pods", nil
@@ -67,15 +67,19 @@ func (l *Lab) unlisted(ctx context.Context, f reach.Family, t target, behind []*
 }
 
 // ownPort is the port of a pod that a Service leads to: where the Service has a name for it,
-// the first at which the pod listens for that protocol.
-func (l *Lab) ownPort(m *member, t target) uint16 {
+// the one at which the pod listens for that protocol, 0 where it listens at several.
+func (l *Lab) ownPort(m *member, t target) (number uint16) {
 	if t.port != 0 {
 		return t.port
 	}
 	for _, p := range l.orders[m].ports {
-		if p.proto == t.proto && !p.closed {
-			return p.number
+		if p.proto != t.proto || p.closed {
+			continue
 		}
+		if number != 0 {
+			return 0
+		}
+		number = p.number
 	}
-	return 0
+	return number
 }

@@ -15,10 +15,10 @@ func TestUnlisted(t *testing.T) {
 	tcp, other, not := corev1.ProtocolTCP, int32(30999), false
 	for want, change := range map[string]func(*discoveryv1.EndpointSlice){
 		"": func(*discoveryv1.EndpointSlice) {},
-		"the EndpointSlices of backends in x list none of its pods":                           func(s *discoveryv1.EndpointSlice) { s.Endpoints = nil },
-		"the EndpointSlices of backends in x list none of its pods as ready":                  func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Conditions.Ready = &not },
-		"the EndpointSlices of backends in x list no port for SCTP":                           func(s *discoveryv1.EndpointSlice) { s.Ports[0].Protocol = &tcp },
-		"the EndpointSlices of backends in x list SCTP port 30999, and the pods listen at 80": func(s *discoveryv1.EndpointSlice) { s.Ports[0].Port = &other },
+		"the EndpointSlices (ipv4) of backends in namespace sctp-x list none of its pods":                           func(s *discoveryv1.EndpointSlice) { s.Endpoints = nil },
+		"the EndpointSlices (ipv4) of backends in namespace sctp-x list none of its pods as ready":                  func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Conditions.Ready = &not },
+		"the EndpointSlices (ipv4) of backends in namespace sctp-x list no port for SCTP":                           func(s *discoveryv1.EndpointSlice) { s.Ports[0].Protocol = &tcp },
+		"the EndpointSlices (ipv4) of backends in namespace sctp-x list SCTP port 30999, and the pods listen at 80": func(s *discoveryv1.EndpointSlice) { s.Ports[0].Port = &other },
 	} {
 		t.Run(want, func(t *testing.T) {
 			on(t, func(t *testing.T, b *bench) {

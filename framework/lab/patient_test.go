@@ -17,8 +17,8 @@ func TestPatientConnects(t *testing.T) {
 		want    string // "" is nothing
 	}{
 		"answered in the end":     {(*bench).open, 3_000_000, ""},
-		"answered from the start": {(*bench).open, 0, "a connect was answered after 2ms, before anybody was to answer"},
-		"never answered":          {dropSCTP, 0, "1 of 1 associations did not work, begun 2s before what was to open their paths"},
+		"answered from the start": {(*bench).open, 0, "a connect was answered after 2ms, which does not show that its INITs went on from before it rained"},
+		"never answered":          {dropSCTP, 0, "1 of 1 associations did not work, begun 2s before it rained"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			on(t, func(t *testing.T, b *bench) {
@@ -30,7 +30,7 @@ func TestPatientConnects(t *testing.T) {
 					}
 				})
 				happened := false
-				failed := failing(func() { l.ExpectPatient(running{t.Context()}, onePath, func() { happened = true }) })
+				failed := failing(func() { l.ExpectPatient(running{t.Context()}, onePath, "it rained", func() { happened = true }) })
 				text, err := os.ReadFile(filepath.Join(l.folder(), "verdict.txt"))
 				if !happened || failed != (tt.want != "") || failed && (err != nil || !strings.Contains(string(text), tt.want)) {
 					t.Errorf("failed: %v, %v\n%s", failed, err, text)

@@ -107,9 +107,9 @@ var findings = map[string]struct {
 		b.change(sometimes(b.batches + 2))
 		l.Churn(ctx, onePath, 12, 2)
 	}},
-	"connects that go on and are not answered": {diag.AssociationsFail, func(_ *testing.T, b *bench, l *Lab, ctx running) {
+	"connects that go on and are not answered": {"reply-lost", func(_ *testing.T, b *bench, l *Lab, ctx running) {
 		b.change(dropSCTP)
-		l.ExpectPatient(ctx, onePath, func() {})
+		l.ExpectPatient(ctx, onePath, "their Service had a pod", func() {})
 	}},
 	"a pod that gets nothing": {diag.ServiceUneven, func(t *testing.T, b *bench, l *Lab, ctx running) {
 		behindService(t, b, l, "service/backends.yaml", "x/server@1")

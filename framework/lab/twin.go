@@ -196,7 +196,10 @@ func (l *Lab) twinFor(ctx context.Context, word string, t target, proto wire.Pro
 	}
 	s := twinOf(t.service, corev1.Protocol(strings.ToUpper(string(proto))))
 	if s == nil {
-		return target{}, fmt.Errorf("Service %s has other protocols of its own", t.service.Name) //nolint:staticcheck // Service is a kind
+		if own, has := l.targets[word+"/"+string(proto)]; has {
+			return own, nil
+		}
+		return target{}, fmt.Errorf("Service %s has other protocols of its own, on other ports", t.service.Name) //nolint:staticcheck // Service is a kind
 	}
 	word = strings.Replace(word, "/"+t.service.Name+":", "/"+s.Name+":", 1) + "/" + string(proto)
 	if twin, made := l.targets[word]; made {
