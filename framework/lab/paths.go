@@ -92,11 +92,11 @@ func (l *Lab) tellOfFaults(ctx context.Context, w *assoc.Walk, paths []*Path, fo
 	switch {
 	case ctx.Err() != nil: // Ginkgo tells of interrupts itself
 		w.Aside = "interrupted"
-	case err != nil: // what else is wrong may come of it
-		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
 	case len(found) > 0:
 		ground, text := w.Text(found, l.causes(l.symptomsOf(ctx, paths, found)))
 		ginkgo.Fail(l.record(ctx, reach.Basis{Ground: ground, Rests: reach.OnPaths}, text))
+	case err != nil:
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
 	}
 }
 
@@ -156,9 +156,12 @@ func walk(ctx context.Context, w *assoc.Walk, paths []*Path, all *crowd, do func
 	}
 	count(ctx, paths)
 	found, err := w.Found()
-	if err == nil && (len(ours) > 0 || len(found) < int(ended.Load())) {
+	if len(ours) > 0 { // what else is wrong may come of it
 		slices.Sort(ours)
-		err = fmt.Errorf("%d paths ended, and their courses show what is wrong on %d: %s", ended.Load(), len(found), strings.Join(ours, "; "))
+		return nil, fmt.Errorf("%d paths ended: %s", ended.Load(), strings.Join(ours, "; "))
+	}
+	if err == nil && len(found) < int(ended.Load()) {
+		err = fmt.Errorf("%d paths ended, and their courses show what is wrong on %d", ended.Load(), len(found))
 	}
 	return found, err
 }
