@@ -45,7 +45,7 @@ type Symptom struct {
 	Unlisted string `json:"unlisted,omitempty"`
 
 	Again  Trial  `json:"again"`            // the same path, with nobody else asking
-	Direct *Trial `json:"direct,omitempty"` // SCTP straight to the pod, for an address that is not a pod's
+	Direct *Trial `json:"direct,omitempty"` // straight to the pod, for an address that is not a pod's
 	TCP    *Trial `json:"tcp,omitempty"`    // the same address kind, port and pods over TCP
 	UDP    *Trial `json:"udp,omitempty"`
 

@@ -180,7 +180,7 @@ func (l *Lab) beside(p pair, t target, behind []*member, twins twinSet, s *diag.
 	var out []besides
 	if t.kind != diag.Pod && len(behind) > 0 {
 		if number := l.ownPort(behind[0], t); number != 0 {
-			out = append(out, besides{p, podTarget(behind[0], port{number: number, proto: wire.SCTP}), &s.Direct})
+			out = append(out, besides{p, podTarget(behind[0], port{number: number, proto: t.proto}), &s.Direct})
 		}
 	}
 	if twin, ok := twins.targets[wire.TCP]; ok {
