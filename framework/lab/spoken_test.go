@@ -43,14 +43,14 @@ func (b *bench) tick(besides string) {
 }
 
 // behindService applies a Service with an address, and lets what comes there end at a pod.
-func behindService(t *testing.T, b *bench, l *Lab, file, pod string) {
+func behindService(t *testing.T, b *bench, l *Lab, pod string) {
 	t.Helper()
 	b.client.PrependReactor("create", "services", func(a clienttesting.Action) (bool, runtime.Object, error) {
 		s := a.(clienttesting.CreateAction).GetObject().(*corev1.Service)
 		s.Spec.ClusterIPs, s.Spec.Ports[0].TargetPort = []string{"10.96.0.1"}, intstr.FromInt32(80)
 		return false, s, nil
 	})
-	if err := l.apply(t.Context(), "x", file); err != nil {
+	if err := l.apply(t.Context(), "x", "service/backends.yaml"); err != nil {
 		t.Fatal(err)
 	}
 	for _, target := range l.targets {
@@ -112,11 +112,11 @@ var findings = map[string]struct {
 		l.ExpectPatient(ctx, onePath, "their Service had a pod", func() {})
 	}},
 	"a pod that gets nothing": {diag.ServiceUneven, func(t *testing.T, b *bench, l *Lab, ctx running) {
-		behindService(t, b, l, "service/backends.yaml", "x/server@1")
+		behindService(t, b, l, "x/server@1")
 		l.ExpectSpread(ctx, "svc/backends:80")
 	}},
 	"a client that is not let go": {diag.ServiceNotSticky, func(t *testing.T, b *bench, l *Lab, ctx running) {
-		behindService(t, b, l, "service/backends.yaml", "x/server@1")
+		behindService(t, b, l, "x/server@1")
 		l.ExpectRelease(ctx, "svc/backends:80", time.Second, 2*time.Second)
 	}},
 	"a name without a record": {diag.NamesWrong, func(t *testing.T, b *bench, l *Lab, ctx running) {
@@ -136,7 +136,7 @@ var findings = map[string]struct {
 			a.(clienttesting.CreateAction).GetObject().(*networkingv1.NetworkPolicy).Spec.Ingress[0].Ports[0].Protocol = &tcp
 			return false, nil, nil
 		})
-		behindService(t, b, l, "service/backends.yaml", "x/server@1")
+		behindService(t, b, l, "x/server@1")
 		if err := l.apply(t.Context(), "x", "policy/allow-port-6000.yaml"); err != nil {
 			t.Fatal(err)
 		}
