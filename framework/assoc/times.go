@@ -16,7 +16,7 @@ type timed interface {
 
 func (x Learns) took(k *known) (d time.Duration, what, within string) {
 	_, d = x.told(k)
-	return d, "ends learned that their peer was gone", fmt.Sprintf("within %v", x.Within)
+	return d, "ends learned of the end of their peer", fmt.Sprintf("within %v", x.Within)
 }
 
 func (GivesUp) took(k *known) (d time.Duration, what, within string) {
@@ -55,7 +55,7 @@ func (w *Walk) Times() []string {
 		first, last := slices.Min(all[k]).Round(time.Millisecond), slices.Max(all[k]).Round(time.Millisecond)
 		when := fmt.Sprintf("in %v to %v", first, last)
 		if last <= 0 { // what they waited for was not over when they knew
-			when = fmt.Sprintf("%v to %v before", -last, -first)
+			when = fmt.Sprintf("%v to %v before it was over", -last, -first)
 		}
 		out = append(out, fmt.Sprintf("%d %s %s, wanted %s", len(all[k]), k.what, when, k.within))
 	}
