@@ -23,7 +23,7 @@ func TestUnlisted(t *testing.T) {
 		t.Run(want, func(t *testing.T) {
 			on(t, func(t *testing.T, b *bench) {
 				l := b.lab(t, "x/server@1:80 role=backend", "x/client@2")
-				behindService(t, b, l, "x/server@1")
+				behindService(t, b, l)
 				target := l.targets["svc/backends:80"]
 				target.service.Namespace = "sctp-x"
 				s := slice("backends", reach.IPv4, 80, []*member{l.member("x/server@1")})

@@ -42,8 +42,8 @@ func (b *bench) tick(besides string) {
 	})
 }
 
-// behindService applies a Service with an address, and lets what comes there end at a pod.
-func behindService(t *testing.T, b *bench, l *Lab, pod string) {
+// behindService applies a Service with an address, and lets what comes there end at x/server@1.
+func behindService(t *testing.T, b *bench, l *Lab) {
 	t.Helper()
 	b.client.PrependReactor("create", "services", func(a clienttesting.Action) (bool, runtime.Object, error) {
 		s := a.(clienttesting.CreateAction).GetObject().(*corev1.Service)
@@ -55,7 +55,7 @@ func behindService(t *testing.T, b *bench, l *Lab, pod string) {
 	}
 	for _, target := range l.targets {
 		if target.service != nil {
-			b.virtual[target.addrs[reach.IPv4]] = podTarget(l.member(pod), port{number: 80}).addrs[reach.IPv4]
+			b.virtual[target.addrs[reach.IPv4]] = podTarget(l.member("x/server@1"), port{number: 80}).addrs[reach.IPv4]
 		}
 	}
 }
@@ -112,11 +112,11 @@ var findings = map[string]struct {
 		l.ExpectPatient(ctx, onePath, "their Service had a pod", func() {})
 	}},
 	"a pod that gets nothing": {diag.ServiceUneven, func(t *testing.T, b *bench, l *Lab, ctx running) {
-		behindService(t, b, l, "x/server@1")
+		behindService(t, b, l)
 		l.ExpectSpread(ctx, "svc/backends:80")
 	}},
 	"a client that is not let go": {diag.ServiceNotSticky, func(t *testing.T, b *bench, l *Lab, ctx running) {
-		behindService(t, b, l, "x/server@1")
+		behindService(t, b, l)
 		l.ExpectRelease(ctx, "svc/backends:80", time.Second, 2*time.Second)
 	}},
 	"a name without a record": {diag.NamesWrong, func(t *testing.T, b *bench, l *Lab, ctx running) {
@@ -136,7 +136,7 @@ var findings = map[string]struct {
 			a.(clienttesting.CreateAction).GetObject().(*networkingv1.NetworkPolicy).Spec.Ingress[0].Ports[0].Protocol = &tcp
 			return false, nil, nil
 		})
-		behindService(t, b, l, "x/server@1")
+		behindService(t, b, l)
 		if err := l.apply(t.Context(), "x", "policy/allow-port-6000.yaml"); err != nil {
 			t.Fatal(err)
 		}
