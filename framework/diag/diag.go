@@ -33,8 +33,8 @@ type Symptom struct {
 	Said      string `json:"said,omitempty"`      // what it says of that
 	Meanwhile *Ends  `json:"meanwhile,omitempty"` // what moved at both ends while it found that
 
-	// Denied says that, in the same table, somebody admits paths of the same protocol and family
-	// who is known to keep others closed that the policies deny.
+	// Denied says that, in the same table, an engine that is known to keep paths closed admits this
+	// path's client, over the same protocol and family, where the policies deny it.
 	Denied bool `json:"denied,omitempty"`
 	// Apart says that the policies speak of SCTP: what they say of a path need not hold for its
 	// TCP twin.

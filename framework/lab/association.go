@@ -124,10 +124,10 @@ func (p *Path) DialBriefly(ctx context.Context, o Sockets) *wire.SocketReply {
 	door.Lock()
 	defer door.Unlock()
 	e, r := p.Dial(ctx, o)
-	if r.Errno == "" && !r.Late {
+	if r.Errno == "" && !r.Late { // what else there is of it goes with the path
 		p.turnAway(ctx)
+		e.Close(ctx)
 	}
-	p.ask(ctx, e.member, assoc.Step{End: e.number, Op: wire.SocketOp{Do: wire.DoClose, Socket: e.socket}})
 	return r
 }
 
