@@ -40,6 +40,9 @@ type Symptom struct {
 	// TCP twin.
 	Apart bool `json:"apart,omitempty"`
 
+	// Itself says that the client's own pod is behind the address: what it counts is of both ends.
+	Itself bool `json:"itself,omitempty"`
+
 	// Unlisted is what is wrong with the EndpointSlices of the Service that the path leads
 	// through: of what they do not list no service proxy can know.
 	Unlisted string `json:"unlisted,omitempty"`

@@ -95,6 +95,7 @@ func apart(s *Symptom)     { s.Apart = true }
 func outward(s *Symptom)   { s.Egress = true }
 func gone(s *Symptom)      { s.Lifted = []string{"policy/deny-ingress.yaml"} }
 func unlist(s *Symptom)    { s.Unlisted = "the EndpointSlices of web in x list no port for SCTP" }
+func itself(s *Symptom)    { s.Itself = true }
 func tcp(s *Symptom)       { t := answeredBy(server); s.TCP = &t }
 func tcpDead(s *Symptom)   { t := ended("connect", "ETIMEDOUT"); s.TCP = &t }
 func direct(s *Symptom)    { t := answeredBy(server); s.Direct = &t }
@@ -162,6 +163,7 @@ var cases = []example{
 	{"a policy that admits", symptom(policy), "policy-denies-allowed", "the policy engine for servers on node b denies a path that the policy admits"},
 	{"a policy that admits TCP", symptom(policy, over(wire.TCP)), "policy-denies-allowed", "denies a path that the policy admits"},
 	{"TCP that is silent, though SCTP packets came for others", symptom(heardOf, over(wire.TCP)), "not-sctp", "TCP node a to node b fails, which is not SCTP's fault"},
+	{"TCP alone through a Service", symptom(over(wire.TCP), through(ClusterIP, "a"), direct), "service-down", "the service proxy leads nowhere for TCP on node a (the pod's address works)"},
 	{"UDP that is refused through a Service", symptom(aborted, over(wire.UDP), through(ClusterIP, "a")), "not-sctp", "UDP node a to node b fails"},
 	{"TCP that works now", symptom(answered, over(wire.TCP)), "intermittent", "comes and goes"},
 	{"TCP through a Service to another pod", symptom(again(answeredBy(other)), over(wire.TCP), through(ClusterIP, "a")), "wrong-backend", "the service proxy of node a leads to a pod that is not behind the address"},
@@ -182,6 +184,7 @@ var cases = []example{
 	{"a hostPort that nobody maps", symptom(through(HostPort, "b"), aborted, direct), "host-port-not-mapped", "node b does not lead its hostPort to the pod for SCTP"},
 	{"no endpoints, and the control plane knows of none", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct, unlist), "endpoints-wrong", "the EndpointSlices of web in x list no port for SCTP: the service proxy of node a cannot know better"},
 	{"another port in the control plane", symptom(aborted, heardOf, atServer(wire.OutOfBlues, 1), through(ClusterIP, "a"), direct, unlist), "endpoints-wrong", "the service proxy of node a cannot know better"},
+	{"rejects of both protocols", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct, tcpDead), "service-down", "neither for SCTP nor for TCP"},
 	{"no endpoints", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct), "service-rejects", "the service proxy of node a rejects SCTP"},
 	{"a packet filter that rejects", symptom(client("Icmp6InDestUnreachs", 6)), "rejected-by-icmp", "rejects SCTP with ICMP"},
 	{"replies from another address", symptom(heardOf, spoke, client(wire.InSCTPPacks, 6), client(wire.OutOfBlues, 6), through(ClusterIP, "a")), "reply-from-elsewhere", "node a does not translate them back"},
@@ -189,6 +192,7 @@ var cases = []example{
 	{"replies to the pod's own address", symptom(heardOf, spoke, client(wire.InSCTPPacks, 6), client(wire.OutOfBlues, 6)), "reply-from-elsewhere", "replies belong to none of the client's associations (node b to node a)"},
 	{"cookies", symptom(heardOf, spoke, client(wire.InSCTPPacks, 1), client(wire.T1CookieExpireds, 6)), "cookie-lost", "the COOKIE-ECHO or its COOKIE-ACK is lost (between nodes a and b)"},
 	{"the way back", symptom(heardOf, spoke, tcp), "reply-lost", "SCTP reaches the server and its replies are lost (node b to node a)"},
+	{"the way to itself, where its own INITs are no replies", symptom(itself, spoke, tcpDead, direct, through(ClusterIP, "a")), "service-down", "the service proxy of node a leads nowhere, neither for SCTP nor for TCP"},
 	{"everything, through a Service", symptom(through(ClusterIP, "a"), tcpDead, udpDead, directNot), "network-down", "not SCTP's fault"},
 	{"everything, to a pod", symptom(tcpDead, udpDead), "network-down", "not SCTP's fault"},
 	{"everything but UDP", symptom(tcpDead, func(s *Symptom) { u := answeredBy(server); s.UDP = &u }), "network-down", "neither SCTP nor TCP gets through: not SCTP's fault"},
@@ -279,6 +283,9 @@ func TestEverySentenceLeadsSomewhere(t *testing.T) {
 		wants := []string{c.symptom.Client + " on " + c.symptom.ClientNode, c.symptom.Server, c.symptom.Address, "(" + string(c.symptom.Family) + ")"}
 		if c.symptom.Again.Evidence.Probe.Proto == wire.SCTP {
 			wants = append(wants, "client sent ", "server received ")
+		}
+		if c.symptom.Itself {
+			wants = append(wants[:len(wants)-1], "at both ends")
 		}
 		for _, want := range wants {
 			if !strings.Contains(cause.Facts[0], want) {

@@ -108,7 +108,9 @@ func facts(s Symptom) map[fact]bool {
 	}
 	if server != nil {
 		out[serverHeard] = server[wire.InSCTPPacks] > 0
-		out[serverSpoke] = server[wire.OutSCTPPacks] > 0
+		if !s.Itself { // its INITs are no replies
+			out[serverSpoke] = server[wire.OutSCTPPacks] > 0
+		}
 		out[serverBadSums] = server[wire.ChecksumErrors] > 0
 		out[serverStray] = server[wire.OutOfBlues] > 0
 	}
@@ -197,7 +199,11 @@ func (s Symptom) again() []string {
 	case s.Again.Evidence.Probe.Proto != wire.SCTP:
 		return []string{"asked again alone: " + short(s.Again)}
 	}
-	return []string{"asked again alone: " + short(s.Again), Ends{s.Again.Client, s.Again.Server}.counted()}
+	counted := Ends{s.Again.Client, s.Again.Server}.counted()
+	if s.Itself {
+		counted = Ends{Client: s.Again.Client}.counted() + ", at both ends, for it is behind the address itself"
+	}
+	return []string{"asked again alone: " + short(s.Again), counted}
 }
 
 // counted is how many packets went and came at both ends.

@@ -147,6 +147,12 @@ var table = []row{
 		policyEngine,
 	},
 	{
+		"service-down",
+		[]condition{yes(wantsAnswer), no(overSCTP), no(answers), yes(translated), yes(directAnswers)},
+		each(protocolAndNode, "the service proxy leads nowhere for %s (the pod's address works): not SCTP's fault alone", "the service proxies lead nowhere for %s (the pod's address works): not SCTP's fault alone"),
+		serviceProxy,
+	},
+	{
 		"not-sctp",
 		[]condition{yes(wantsAnswer), no(overSCTP)},
 		each(protocolAndEnds, "%s fails, which is not SCTP's fault", "%s fail, which is not SCTP's fault"),
@@ -243,6 +249,12 @@ var table = []row{
 		fixed("who answers INIT with ABORT: a host with SCTP where nobody listens has the address, or rules that translate it lead there"),
 	},
 	{
+		"service-down",
+		[]condition{yes(silent), no(serverHeard), yes(translated), yes(directAnswers), no(tcpAnswers)},
+		each(nodes, "the service proxy of node %s leads nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone", "the service proxies of nodes %s lead nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone"),
+		serviceProxy,
+	},
+	{
 		"service-rejects",
 		[]condition{yes(silent), yes(rejected), yes(translated), no(serverHeard)},
 		each(nodes, "the service proxy of node %s rejects SCTP to the address, as if it had no endpoints", "the service proxies of nodes %s reject SCTP to the address, as if it had no endpoints"),
@@ -300,12 +312,6 @@ var table = []row{
 		"service-no-rule",
 		[]condition{yes(silent), no(serverHeard), yes(translated), yes(directAnswers), yes(tcpAnswers)},
 		each(nodes, "the service proxy of node %s has no working rule for SCTP (the pod's address and the TCP twin work)", "the service proxies of nodes %s have no working rule for SCTP (the pod's address and the TCP twin work)"),
-		serviceProxy,
-	},
-	{
-		"service-down",
-		[]condition{yes(silent), no(serverHeard), yes(translated), yes(directAnswers), no(tcpAnswers)},
-		each(nodes, "the service proxy of node %s leads nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone", "the service proxies of nodes %s lead nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone"),
 		serviceProxy,
 	},
 	{
@@ -419,9 +425,9 @@ func between(s Symptom) string {
 	return fmt.Sprintf("between nodes %s and %s", min(s.ClientNode, s.ServerNode), max(s.ClientNode, s.ServerNode))
 }
 
-func protocolAndEnds(s Symptom) string {
-	return strings.ToUpper(string(s.Again.Evidence.Probe.Proto)) + " " + ends(s)
-}
+func protocol(s Symptom) string        { return strings.ToUpper(string(s.Again.Evidence.Probe.Proto)) }
+func protocolAndEnds(s Symptom) string { return protocol(s) + " " + ends(s) }
+func protocolAndNode(s Symptom) string { return protocol(s) + " on node " + s.Node }
 
 func policyEngine(ss []Symptom) string {
 	return "the network plugin's policy agent " + each(enforcer, "on node %s", "on nodes %s")(ss) + ", and the policy: " + strings.Join(append(slices.Clone(ss[0].Policies), ss[0].Lifted...), ", ")

@@ -68,6 +68,7 @@ func (l *Lab) askAgain(ctx context.Context, wrong []asked, messages []wire.Messa
 		if len(behind) > 0 {
 			out[i].ServerNode = behind[0].node
 		}
+		out[i].Itself = slices.Contains(behind, l.member(p.client))
 		unlisted, err := l.unlisted(ctx, p.family, t, behind)
 		if err != nil {
 			out[i].Trouble = append(slices.Clone(out[i].Trouble), fmt.Sprintf("its EndpointSlices could not be read: %v", err))
