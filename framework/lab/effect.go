@@ -19,28 +19,38 @@ type effects struct {
 
 func newEffects() effects { return effects{since: map[string]time.Duration{}, twins: -1} }
 
-// timeEffects notes for which pairs of nodes a batch is right that began so long after the
-// first one. The handshake counts, too: an INIT that is sent again was not answered before.
-func (l *Lab) timeEffects(r reach.Report, begun time.Duration, questions []*question) {
-	wrong, took := map[string]bool{}, map[string]time.Duration{}
-	for _, p := range r.Wrong() {
-		wrong[l.endsOf(p.Row.Word, p.Column.Word)] = true
+// timeEffects notes from which round of a batch on, which began so long after the first question,
+// each pair of nodes is right. The handshake counts, too: an INIT that is sent again was not
+// answered before.
+func (l *Lab) timeEffects(begun time.Duration, ask asking, questions []*question) {
+	type round struct {
+		ends   string
+		number int
 	}
-	for _, q := range questions {
-		if seen := q.evidence.Seen; !q.twin && q.round == 0 && seen != nil && seen.Greeting != nil {
-			ends := l.endsOf(q.client, q.server)
-			took[ends] = max(took[ends], time.Duration(seen.Connect)*time.Microsecond)
-		}
-	}
+	wrong, took := map[round]bool{}, map[round]time.Duration{}
+	all := map[string]bool{}
 	for _, q := range questions {
 		if q.twin {
 			continue
 		}
-		ends := l.endsOf(q.client, q.server)
-		if _, before := l.effects.since[ends]; wrong[ends] {
-			delete(l.effects.since, ends)
-		} else if !before {
-			l.effects.since[ends] = begun + took[ends]
+		r := round{l.endsOf(q.client, q.server), q.round}
+		all[r.ends] = true
+		wrong[r] = wrong[r] || !q.want.Admits(reach.Judge(q.evidence))
+		if seen := q.evidence.Seen; seen != nil && seen.Greeting != nil {
+			took[r] = max(took[r], time.Duration(seen.Connect)*time.Microsecond)
+		}
+	}
+	for ends := range all {
+		first := ask.rounds
+		for first > 0 && !wrong[round{ends, first - 1}] {
+			first--
+		}
+		if _, before := l.effects.since[ends]; before && first == 0 {
+			continue
+		}
+		delete(l.effects.since, ends)
+		if first < ask.rounds {
+			l.effects.since[ends] = begun + ask.begins(first) + took[round{ends, first}]
 		}
 	}
 }
@@ -56,8 +66,8 @@ func (l *Lab) timeTwins(s *reach.Series, begun time.Time) {
 }
 
 // TookEffect is how long after the last Expect had begun the first round began that was as
-// claimed: what went before it had taken effect by then. Rounds are a quarter of a second
-// apart, or as long as their slowest probe takes.
+// claimed: what went before it had taken effect by then. Rounds of a table that denies are half a
+// second apart; others a quarter, or as long as their slowest probe takes.
 func (l *Lab) TookEffect() time.Duration { return l.effect.Round(10 * time.Millisecond) }
 
 // EffectByNode is TookEffect for each pair of the client's node and the server's, in words,

@@ -144,7 +144,9 @@ func (l *Lab) plainClients() []reach.Name {
 	return out
 }
 
-// settle asks until the claim is settled one way or the other.
+// settle asks until the claim is settled one way or the other. The rounds of a table that
+// denies overlap from the first one on: each takes as long as the kernel takes for its INITs,
+// and most such tables are right at once or after the first round.
 func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message) *reach.Series {
 	start := time.Now()
 	l.asking, l.effects = start, newEffects()
@@ -152,22 +154,24 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 	if l.run.rehearsing() {
 		return series
 	}
+	overlapping := slices.ContainsFunc(c.Matrices, reach.Matrix.Denies) && l.patience > 0 // without it the first round decides
 	for batch := 1; ctx.Err() == nil; batch++ {
 		begun := time.Now()
-		if series.Holding() < 0 {
-			l.effect = begun.Sub(start)
-		}
-		ask := asking{matrices: c.Matrices, messages: messages, holding: series.Holding() >= 0, rounds: 1, stagger: stagger, times: l.times, slowly: series.Hasty}
+		ask := asking{matrices: c.Matrices, messages: messages, holding: series.Holding() >= 0 || overlapping, rounds: 1, stagger: stagger, times: l.times, slowly: series.Hasty}
 		if ask.times > 0 {
 			ask.stagger, ask.atOnce = 0, fewAtOnce
 		}
 		if ask.holding {
-			ask.rounds = c.Hold
+			ask.rounds = series.Missing()
 		}
+		before := series.Report.Rounds
 		questions := l.batch(ctx, ask)
 		series.Add(l.note(series, batch, questions, start))
 		l.lossy = l.lossy || series.Resent()
-		l.timeEffects(series.Report, begun.Sub(start), questions)
+		if series.First > before {
+			l.effect = begun.Sub(start) + ask.begins(series.First-before-1)
+		}
+		l.timeEffects(begun.Sub(start), ask, questions)
 		l.timeTwins(series, begun)
 		wrong := series.Report.Wrong()
 		switch {

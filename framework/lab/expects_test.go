@@ -256,3 +256,29 @@ func (l *Lab) vanish(server string) {
 	t.gone = true
 	l.targets[server] = t
 }
+
+// Rounds of a denial overlap, but where it must hold from the first moment the first decides.
+func TestADenialAtOnceIsNotOneAMomentLater(t *testing.T) {
+	for name, tt := range map[string]struct {
+		expect func(*Lab, running, string)
+		fails  bool
+	}{
+		"at once":  {func(l *Lab, ctx running, table string) { l.ExpectNow(ctx, table) }, true},
+		"in a bit": {func(l *Lab, ctx running, table string) { l.Expect(ctx, table) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(t *testing.T, b *bench) {
+				l := b.lab(t, "x/server@1:80,81", "x/client@2")
+				claim(t, l, AllAnswered)
+				b.batches = 0
+				b.change(afterFirst(port81("ETIMEDOUT")))
+				fails := failing(func() {
+					tt.expect(l, running{t.Context()}, "x/server@1:80 x/server@1:81\nx/client@2 answered denied\n")
+				})
+				if fails != tt.fails {
+					t.Errorf("it fails: %v", fails)
+				}
+			})
+		})
+	}
+}

@@ -75,13 +75,16 @@ type question struct {
 type asking struct {
 	matrices []reach.Matrix
 	messages []wire.Message
-	holding  bool // the table was right in the round before
+	holding  bool // attempts may not fail early: the table was right in the round before, or other rounds follow at once
 	rounds   int
 	stagger  wire.Millis // between the beginnings of two rounds
 	times    int         // how often each cell is asked in a round, where chance decides whom it leads to; 0 is once
 	slowly   bool        // denials take the slower profile
 	atOnce   int         // so many by each client at the same time, in order, instead of the stagger; 0 is all
 }
+
+// begins is how long after the beginning of a batch one of its rounds begins, counted from 0.
+func (a asking) begins(round int) time.Duration { return (wire.Millis(round) * a.stagger).Duration() }
 
 // batch asks every cell of the matrices at the same time, and again in rounds that begin
 // shortly after one another and run side by side; or, where each cell is asked many times, a

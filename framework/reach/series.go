@@ -67,6 +67,7 @@ type Series struct {
 	twin   string            // how the TCP twin shares out, in words
 	Hasty  bool              // a denial was waited for no longer than an open path took: later ones need the slower profile
 	Lossy  bool              // what came to be wrong in the last round may be for lost packets
+	First  int               // round in which all cells were right, counted from 1; 0 before there was one
 	Lost   int               // handshakes that came to nothing, maybe for lost packets, after the table was right
 	resent map[string]bool   // clients of associations that came up only after something was sent again
 	cells  map[place]*streak // since the first round in which all were right; nil before
@@ -110,6 +111,20 @@ func (s *Series) Holding() int {
 		}
 	}
 	return max(least, 0)
+}
+
+// Missing is how many rounds there must be yet, all of them right, until the claim is shown.
+func (s *Series) Missing() int {
+	if s.cells == nil {
+		return s.Hold + 1
+	}
+	most := 0
+	for _, c := range s.cells {
+		if c.longest <= s.Hold {
+			most = max(most, s.Hold+1-c.right)
+		}
+	}
+	return most
 }
 
 // Settled says whether the claim is shown: the last round was right, and each cell as many times
@@ -167,7 +182,7 @@ func (s *Series) add(round []Asked, doubts map[doubt]string) {
 // the one that was wrong most often was.
 func (s *Series) count() (most int) {
 	if s.cells == nil {
-		s.cells = map[place]*streak{}
+		s.cells, s.First = map[place]*streak{}, s.Report.Rounds
 	}
 	for _, r := range s.Report.Results {
 		for i, row := range r.Found {
