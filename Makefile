@@ -18,7 +18,7 @@ export CGO_ENABLED = 0
 STRIP = -ldflags "-s -w"
 LINT  = go tool -modfile=ci/tools/go.mod golangci-lint
 
-export FOCUS LABELS MODULE IMAGE ARGS KEEP
+export FOCUS LABELS MODULE IMAGE ARGS KEEP JOBS
 
 .DEFAULT_GOAL := help
 .PHONY: help e2e faults faults-page test test-kernel lint generate clean-cluster image testbed-up testbed-down testbed-status bin/e2e.test bin/sctp-agent bin/agent-image bin/testbed bin/faults
@@ -30,6 +30,7 @@ help: ## print the targets
 	@echo "  FOCUS=POL-03,SVC-04         spec IDs, or a regular expression on their texts"
 	@echo "  LABELS='Chapter: containsAny policy'   a Ginkgo label filter"
 	@echo "  MODULE=never|present|daemonset|machineconfig|auto   how SCTP comes to the nodes (never on a named cluster)"
+	@echo "  JOBS=3                      judge specs in so many processes side by side"
 	@echo "  ARGS='--patience=2m'        more flags, see bin/e2e.test --help"
 	@echo "  NODES=2|3 FAMILY=dual|ipv4|ipv6 PROXY=nftables|iptables|ipvs KEEP=yes|no   the embedded cluster"
 	@echo "  OUT=yes|no                  with or without a machine outside of the embedded cluster"

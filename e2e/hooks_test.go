@@ -5,12 +5,14 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/types"
 
+	"sctp.test/framework/jobs"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/report"
 	"sctp.test/framework/spec"
@@ -21,6 +23,7 @@ import (
 func chapter(text string, body func(), decorators ...any) bool {
 	return ginkgo.Describe(text, append(decorators, func() {
 		ginkgo.BeforeEach(skipUnmet)
+		ginkgo.BeforeEach(nobodyBeside)
 		ginkgo.JustAfterEach(dumpFailed)
 		ginkgo.AfterEach(mustBeAttended)
 		ginkgo.ReportAfterEach(tell)
@@ -34,6 +37,13 @@ func skipUnmet(ctx ginkgo.SpecContext) {
 	c, _ := spec.Of(ginkgo.CurrentSpecReport().Labels())
 	if why := cmp.Or(here.unmet(ctx, c), unrehearsed(c)); why != "" {
 		ginkgo.Skip(why)
+	}
+}
+
+// nobodyBeside lets a spec wait that must run alone.
+func nobodyBeside(ginkgo.SpecContext) {
+	if c, _ := spec.Of(ginkgo.CurrentSpecReport().Labels()); jobs.Alone(c) {
+		here.awaitOthers()
 	}
 }
 
@@ -73,17 +83,18 @@ func tell(r ginkgo.SpecReport) {
 		return
 	}
 	result = result.Knowing(here.limits)
-	here.say("%-14s %s %-80s %5.1fs", result.Verdict, result.ID, result.Text, result.Seconds)
+	text := fmt.Sprintf(" %-14s %s %-80s %5.1fs\n", result.Verdict, result.ID, result.Text, result.Seconds)
 	for _, m := range result.Measured {
-		here.say("               %s", m)
+		text += fmt.Sprintf("                %s\n", m)
 	}
 	switch result.Verdict {
 	case spec.Pass, spec.Informed:
 	case spec.NotApplicable, spec.KnownLimitation:
-		here.say("               %s", report.FirstLine(result.Reason))
+		text += fmt.Sprintf("                %s\n", report.FirstLine(result.Reason))
 	default:
-		here.say("%s", indent(result.Reason))
+		text += fmt.Sprintf(" %s\n", indent(result.Reason))
 	}
+	_, _ = io.WriteString(here.results, text) // at once: other processes may tell of theirs
 }
 
 var _ = ginkgo.ReportAfterSuite("results", func(r ginkgo.Report) {
@@ -95,7 +106,7 @@ var _ = ginkgo.ReportAfterSuite("results", func(r ginkgo.Report) {
 		here.report = &made
 		return
 	}
-	made := report.New(here.run.ID, r, here.environment(), here.reproduce()).Knowing(here.limits)
+	made := here.joined(report.New(here.run.ID, r, here.environment(), here.reproduce())).Knowing(here.limits)
 	made.Focus = here.focus
 	here.report = &made
 	if err := made.Write(here.run.Artifacts); err != nil {
@@ -197,6 +208,9 @@ func (s *suite) reproduce() string {
 	if !strings.Contains(s.options.access, "bin/testbed exec") {
 		words, given = append(words, "IMAGE="+s.image), nil
 	}
+	if s.jobs > 1 {
+		words = append(words, fmt.Sprintf("JOBS=%d", s.jobs))
+	}
 	args := fmt.Sprintf("--ginkgo.seed=%d", s.config.RandomSeed)
 	flag.Visit(func(f *flag.Flag) {
 		if !strings.HasPrefix(f.Name, "ginkgo.") && !strings.HasPrefix(f.Name, "test.") && !slices.Contains(notAsked, f.Name) && !slices.Contains(given, f.Name) {
@@ -215,7 +229,7 @@ func quoted(value string) string {
 }
 
 // notAsked are the flags that change nothing of what is asked, or that make has variables for.
-var notAsked = []string{"kubeconfig", "agent-image", "enable-module", "focus", "artifacts", "keep"}
+var notAsked = []string{"kubeconfig", "agent-image", "enable-module", "focus", "artifacts", "keep", "jobs"}
 
 // givenOnBed are those that make gives by itself on the embedded cluster.
 var givenOnBed = []string{"node-access", "external-agent", "allow"}

@@ -34,6 +34,8 @@ type options struct {
 	artifacts string
 	patience  time.Duration
 	keep      time.Duration
+	jobs      int
+	beside    string
 	catalogue bool
 	lanes     string
 	rehearsal string
@@ -75,6 +77,8 @@ func (o *options) register(f *flag.FlagSet) {
 	f.StringVar(&o.artifacts, "artifacts", "", "folder for the results (default _artifacts/<UTC time>)")
 	f.DurationVar(&o.patience, "patience", time.Minute, "how long the cluster may take to do what a spec asks of it")
 	f.DurationVar(&o.keep, "keep", 0, "leave the agents on the cluster for so long after the run, and begin with those that an earlier run has left; 0 does neither")
+	f.IntVar(&o.jobs, "jobs", 1, "judge specs in so many processes side by side, each with agents of its own; those that touch nodes or the cluster run alone, after the others")
+	f.StringVar(&o.beside, "beside", "", "for a process that --jobs has started: the folder for its evidence")
 	f.BoolVar(&o.catalogue, "catalogue", false, "print the catalogue of all specs and exit")
 	f.StringVar(&o.lanes, "lanes", "", "write what each lane of ci/lanes selects into this folder and exit")
 	f.StringVar(&o.rehearsal, "rehearse", "", "run the specs on a cluster that is made up, to find what is wrong with their words, files and tables: its number of nodes, 1 to 3, or 2-ipv4 or 2-ipv6; a run does so first by itself")
@@ -123,6 +127,12 @@ func (o *options) parse(args []string) error {
 	if o.keep < 0 || o.keep > 0 && o.keep < time.Minute {
 		return fmt.Errorf("--keep=%v: want a minute or more", o.keep)
 	}
+	if o.jobs < 1 {
+		return fmt.Errorf("--jobs=%d: want 1 or more", o.jobs)
+	}
+	if o.jobs > 1 && o.keep > 0 {
+		return errors.New("--keep leaves the agents of one process, and --jobs has several")
+	}
 	if o.rollout <= 0 {
 		return fmt.Errorf("--rollout-patience=%v: want a time above 0", o.rollout)
 	}
@@ -134,6 +144,9 @@ func (o *options) parse(args []string) error {
 	}
 	if o.keep > 0 && o.module == moduleMachineConfig {
 		return errors.New("--keep does not go with --enable-module=machineconfig, which evicts the agents")
+	}
+	if o.beside != "" { // whoever has started it sees to these
+		o.module, o.keepModule, o.management, o.nodePool, o.known = moduleNever, false, "", "", "none"
 	}
 	_, err := cluster.ParseAccess(o.access)
 	return err
@@ -176,7 +189,7 @@ func (o *options) narrow(c *types.SuiteConfig) error {
 				return fmt.Errorf("--focus=%s: there is no spec %s; %s, see e2e/CATALOGUE.md", o.focus, id, closest(id))
 			}
 		}
-		filter := "Spec: containsAny {" + o.focus + "}"
+		filter := only(strings.Split(o.focus, ","))
 		if c.LabelFilter != "" {
 			filter = "(" + c.LabelFilter + ") && " + filter
 		}

@@ -44,7 +44,7 @@ var beds = map[string]struct {
 }
 
 // rehearse runs the selected specs and says what is wrong with them.
-func (s *suite) rehearse(ctx context.Context, m *testing.M, selected int) (int, error) {
+func (s *suite) rehearse(ctx context.Context, m *testing.M) (int, error) {
 	bed, ok := beds[s.rehearsal]
 	if !ok {
 		return exitBadInput, fmt.Errorf("--rehearse=%s: want one of 1, 2, 3, 2-ipv4, 2-ipv6", s.rehearsal)
@@ -58,7 +58,8 @@ func (s *suite) rehearse(ctx context.Context, m *testing.M, selected int) (int, 
 	if s.run, err = lab.Rehearse(ctx, s.cluster, bed.families, lab.Options{ID: "dry", Image: "none", Artifacts: folder}); err != nil {
 		return exitBadInput, err
 	}
-	s.external, s.allow, s.out = "made up", "node,cluster", os.Stdout // so that nothing is left out that can be rehearsed
+	s.out, s.results = os.Stdout, os.Stdout
+	s.external, s.allow = "made up", "node,cluster" // so that nothing is left out that can be rehearsed
 	if s.access, err = cluster.ParseAccess("pod"); err != nil {
 		return exitBadInput, err
 	}
@@ -70,15 +71,15 @@ func (s *suite) rehearse(ctx context.Context, m *testing.M, selected int) (int, 
 	case s.report.Interrupted || slices.ContainsFunc(s.report.Specs, report.Result.Bad):
 		return exitBadInput, errors.New("specs are not in order: see above")
 	}
-	s.say("%d specs rehearsed on bed %s: words, files, tables and controls are in order", selected, s.rehearsal)
+	s.say("%d specs rehearsed on bed %s: words, files, tables and controls are in order", len(s.selected), s.rehearsal)
 	return exitOK, nil
 }
 
 // rehearseFirst lets a process of its own rehearse what is to be run, for Ginkgo runs its
 // tree once in a process. Nothing has been deployed yet.
 func (s *suite) rehearseFirst(ctx context.Context) error {
-	if s.config.ParallelProcess > 1 {
-		return nil // the first process does it
+	if s.beside != "" {
+		return nil // the process that has started this one has done it
 	}
 	program, err := os.Executable()
 	if err != nil {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,6 +26,7 @@ import (
 
 	"sctp.test/ci/known"
 	"sctp.test/framework/cluster"
+	"sctp.test/framework/jobs"
 	"sctp.test/framework/lab"
 	"sctp.test/framework/observer"
 	"sctp.test/framework/report"
@@ -41,17 +44,20 @@ const (
 // suite is the run of this process: what specs stand on.
 type suite struct {
 	options
-	cluster *cluster.Cluster
-	access  *cluster.Access
-	eyes    *observer.Observers // on nodes, where there is access
-	run     *lab.Run
-	facts   cluster.Facts
-	modules moduleState
-	limits  known.List // what is known to fail on this cluster's network
-	out     io.Writer  // the person's terminal and run.log
-	config  types.SuiteConfig
-	labels  string         // the person's label filter, to which narrow adds --focus
-	report  *report.Report // set when the last spec is done, in the first process only
+	cluster  *cluster.Cluster
+	access   *cluster.Access
+	eyes     *observer.Observers // on nodes, where there is access
+	run      *lab.Run
+	facts    cluster.Facts
+	modules  moduleState
+	limits   known.List // what is known to fail on this cluster's network
+	out      io.Writer  // the person's terminal and run.log
+	results  io.Writer  // likewise, for what became of specs: of a process beside another one a person reads nothing else
+	config   types.SuiteConfig
+	others   []*jobs.Process // that judge beside this one
+	labels   string          // the person's label filter, to which narrow adds --focus
+	selected []string        // IDs of the specs that are left then, in order
+	report   *report.Report  // set when the last spec is done
 }
 
 var here suite
@@ -91,7 +97,7 @@ func (s *suite) main(ctx context.Context, m *testing.M) (int, error) {
 	} else if err != nil {
 		return exitBadInput, err
 	}
-	selected, err := s.plan()
+	err := s.plan()
 	switch {
 	case err != nil:
 		return exitBadInput, err
@@ -105,21 +111,24 @@ func (s *suite) main(ctx context.Context, m *testing.M) (int, error) {
 		return exitOK, nil
 	case s.clean:
 		return s.cleanCluster(ctx)
-	case selected == 0:
+	case len(s.selected) == 0:
 		return exitFailed, fmt.Errorf("no spec matches: nothing was run (--focus=%q, label filter %q)", s.focus, s.config.LabelFilter)
 	case s.config.DryRun:
 		return m.Run(), nil
 	case s.rehearsal != "":
-		return s.rehearse(ctx, m, selected)
+		return s.rehearse(ctx, m)
 	}
-	return s.judge(ctx, m, selected)
+	return s.judge(ctx, m)
 }
 
-// plan builds the spec tree, narrows it, and counts what is left.
-func (s *suite) plan() (int, error) {
+// plan builds the spec tree, narrows it, and lists what is left.
+func (s *suite) plan() error {
 	s.config, _ = ginkgo.GinkgoConfiguration()
 	if s.config.FlakeAttempts > 0 || s.config.MustPassRepeatedly > 0 {
-		return 0, errors.New("a spec is judged once: there is no --ginkgo.flake-attempts and no --ginkgo.must-pass-repeatedly here")
+		return errors.New("a spec is judged once: there is no --ginkgo.flake-attempts and no --ginkgo.must-pass-repeatedly here")
+	}
+	if s.config.ParallelTotal > 1 {
+		return errors.New("specs run side by side with --jobs, and not in Ginkgo's parallel processes")
 	}
 	if !given("ginkgo.timeout") {
 		s.config.Timeout = 0 // specs have limits of their own, which follow the number of nodes
@@ -129,28 +138,31 @@ func (s *suite) plan() (int, error) {
 	for _, r := range ginkgo.PreviewSpecs("").SpecReports { // builds the tree, so that IDs are known
 		if c, ok := spec.Of(r.Labels()); ok {
 			if times[c.ID]++; times[c.ID] > 1 {
-				return 0, fmt.Errorf("two specs are called %s", c.ID)
+				return fmt.Errorf("two specs are called %s", c.ID)
 			}
 		}
 	}
 	if err := s.narrow(&s.config); err != nil {
-		return 0, err
+		return err
 	}
 	if err := s.readLimits(); err != nil {
-		return 0, err
+		return err
 	}
-	selected := 0
 	for _, r := range ginkgo.PreviewSpecs("", s.config).SpecReports {
-		if _, ok := spec.Of(r.Labels()); ok && !r.State.Is(types.SpecStateSkipped) {
-			selected++
+		if c, ok := spec.Of(r.Labels()); ok && !r.State.Is(types.SpecStateSkipped) {
+			s.selected = append(s.selected, c.ID)
 		}
 	}
-	return selected, nil
+	slices.Sort(s.selected)
+	return nil
 }
 
 // judge connects, prepares, runs the specs, and cleans up whatever happened.
-func (s *suite) judge(ctx context.Context, m *testing.M, selected int) (int, error) {
+func (s *suite) judge(ctx context.Context, m *testing.M) (int, error) {
 	start := time.Now()
+	if s.beside != "" {
+		go jobs.EndWithInput()
+	}
 	if s.image == "" {
 		return exitBadInput, errors.New("no image is named: pass --agent-image=REF, which all nodes can pull")
 	}
@@ -167,11 +179,12 @@ func (s *suite) judge(ctx context.Context, m *testing.M, selected int) (int, err
 	}
 	defer func() { _ = log.Close() }()
 	s.openLog(log)
-	s.say("%d specs on %s: Kubernetes %s, %d nodes; results in %s", selected, s.cluster.Config.Host, s.cluster.Version, len(s.cluster.Nodes), folder)
+	s.say("%d specs on %s: Kubernetes %s, %d nodes; results in %s", len(s.selected), s.cluster.Config.Host, s.cluster.Version, len(s.cluster.Nodes), folder)
 	for _, n := range s.cluster.LeftOut {
 		s.say("left out: node %s", n)
 	}
 	status, err := s.prepareAndRun(ctx, m, folder)
+	s.endOthers()
 	if cleanErr := s.stop(ctx); cleanErr != nil {
 		err = errors.Join(err, cleanErr)
 		status = max(status, exitFailed)
@@ -197,10 +210,11 @@ func (s *suite) prepareAndRun(ctx context.Context, m *testing.M, folder string) 
 	if err := s.chooseLimits(); err != nil {
 		return exitBadInput, err
 	}
+	if err := s.share(ctx, folder); err != nil {
+		return exitBadInput, err
+	}
 	status := m.Run()
 	switch {
-	case s.config.ParallelProcess > 1: // the first process judges what the others ran
-		return exitOK, nil
 	case s.report == nil:
 		return status, nil
 	case s.report.Good():
@@ -225,8 +239,11 @@ func (s *suite) connect(ctx context.Context) error {
 
 // openLog sends Ginkgo's and the e2e framework's output to run.log: what a person reads
 // is said here. With --ginkgo.v Ginkgo keeps the terminal.
-func (s *suite) openLog(log io.Writer) {
-	s.out = io.MultiWriter(os.Stdout, log)
+func (s *suite) openLog(log *os.File) {
+	s.out, s.results = io.MultiWriter(os.Stdout, log), io.MultiWriter(os.Stdout, log)
+	if s.beside != "" { // of this one a person reads verdicts, and nothing of what package testing says
+		s.out, os.Stdout = log, log
+	}
 	ginkgo.GinkgoWriter.TeeTo(log)
 	cluster.LogTo(log)
 	if _, reporter := ginkgo.GinkgoConfiguration(); !reporter.Verbose && !reporter.VeryVerbose {
@@ -239,15 +256,11 @@ func (s *suite) prepare(ctx context.Context, folder string) error {
 	if err := s.bury(ctx); err != nil {
 		return err
 	}
-	seed := s.config.RandomSeed
-	if s.config.ParallelTotal > 1 && s.module != moduleNever {
-		return fmt.Errorf("--enable-module=%s needs a single process: enable the module first, then run in parallel", s.module)
-	}
 	id, kept, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
-	s.eyes = observer.New(ctx, s.cluster, id, s.config.ParallelProcess, s.image)
+	s.eyes = observer.New(ctx, s.cluster, id, s.image)
 	if kept != nil {
 		s.eyes.Adopt(kept.Namespaces)
 	}
@@ -260,7 +273,7 @@ func (s *suite) prepare(ctx context.Context, folder string) error {
 	}
 	loading := s.modules.begin(ctx, s, id)
 	o := lab.Options{
-		ID: id, Image: s.image, Artifacts: folder, Patience: s.patience, Process: s.config.ParallelProcess, Seed: seed, Access: s.access, External: s.dialer(), Kept: kept,
+		ID: id, Image: s.image, Artifacts: cmp.Or(s.beside, folder), Patience: s.patience, Seed: s.config.RandomSeed, Access: s.access, External: s.dialer(), Kept: kept,
 	}
 	if s.access != nil {
 		o.Eyes = s.eyes
@@ -281,6 +294,9 @@ func (s *suite) prepare(ctx context.Context, folder string) error {
 // bury removes what dead runs left. By their leases they look dead; but clocks differ, so
 // they must also be silent while we watch.
 func (s *suite) bury(ctx context.Context) error {
+	if s.beside != "" {
+		return nil
+	}
 	dead, err := s.cluster.Abandoned(ctx, false)
 	if err == nil && len(dead) > 0 {
 		s.say("watching for %v whether these are left by dead runs: %s", cluster.SilentFor, strings.Join(dead, ", "))
@@ -299,10 +315,7 @@ func (s *suite) bury(ctx context.Context) error {
 
 // begin gives the run an id: that of an earlier run whose agents it takes over, or its own.
 func (s *suite) begin(ctx context.Context) (string, *cluster.Kept, error) {
-	switch {
-	case s.keep > 0 && s.config.ParallelTotal > 1:
-		return "", nil, errors.New("--keep needs a single process")
-	case s.keep > 0:
+	if s.keep > 0 {
 		kept, err := s.cluster.Take(ctx)
 		if err != nil {
 			return "", nil, err

@@ -19,7 +19,7 @@ import (
 // agentPod is a pod as the run 1a2b3 makes them.
 func agentPod(name string) *corev1.Pod {
 	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "sctp-1a2b3-1-x-7", Name: name, Labels: map[string]string{cluster.RunLabel: "1a2b3", "topology.kubernetes.io/zone": "a"}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "sctp-1a2b3-x-7", Name: name, Labels: map[string]string{cluster.RunLabel: "1a2b3", "topology.kubernetes.io/zone": "a"}},
 		Spec:       corev1.PodSpec{NodeName: "a", Containers: []corev1.Container{{Image: "agent"}}},
 		Status:     corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
 	}
@@ -33,10 +33,10 @@ func namespace(name string) *corev1.Namespace {
 func TestLeave(t *testing.T) {
 	holder := "1a2b3"
 	client := fake.NewClientset(
-		namespace("sctp-1a2b3-1-x-7"), namespace("sctp-1a2b3-1-node-8"), agentPod("agent-1"), agentPod("agent-2"),
-		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "sctp-1a2b3-1-x-7", Name: "sctp-run"}, Spec: coordinationv1.LeaseSpec{HolderIdentity: &holder}},
+		namespace("sctp-1a2b3-x-7"), namespace("sctp-1a2b3-node-8"), agentPod("agent-1"), agentPod("agent-2"),
+		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "sctp-1a2b3-x-7", Name: "sctp-run"}, Spec: coordinationv1.LeaseSpec{HolderIdentity: &holder}},
 	)
-	r := &Run{Options: Options{ID: "1a2b3", Process: 1, Image: "agent"}, Cluster: &cluster.Cluster{Client: client}, namespaces: map[string]string{"x": "sctp-1a2b3-1-x-7"}}
+	r := &Run{Options: Options{ID: "1a2b3", Image: "agent"}, Cluster: &cluster.Cluster{Client: client}, namespaces: map[string]string{"x": "sctp-1a2b3-x-7"}}
 	r.ctx, r.stop = context.WithCancel(t.Context())
 	r.fleet.run = r
 	r.fleet.enroll(&member{seat: seat{"x", "a"}, pod: "agent-1", agent: probe.New(r.ctx, "agent-1", nil)})
@@ -45,7 +45,7 @@ func TestLeave(t *testing.T) {
 	if err != nil || agents != 1 {
 		t.Fatalf("left are %d agents, %v", agents, err)
 	}
-	pods, _ := client.CoreV1().Pods("sctp-1a2b3-1-x-7").List(t.Context(), metav1.ListOptions{})
+	pods, _ := client.CoreV1().Pods("sctp-1a2b3-x-7").List(t.Context(), metav1.ListOptions{})
 	spaces, _ := client.CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
 	if len(pods.Items) != 1 || pods.Items[0].Name != "agent-1" || len(spaces.Items) != 1 {
 		t.Errorf("left are pods %v and %d namespaces", pods.Items, len(spaces.Items))

@@ -82,7 +82,7 @@ func (r *Run) port(s seat, number uint16) uint16 {
 // words say number: others there, and other runs, may have that one.
 func (r *Run) hostPort(number uint16) uint16 {
 	h := fnv.New32a()
-	_, _ = fmt.Fprint(h, r.ID, r.Process) // never fails
+	_, _ = fmt.Fprint(h, r.ID) // never fails
 	return firstHostPort + uint16((h.Sum32()+uint32(number))%portsOfAKind)
 }
 

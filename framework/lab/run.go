@@ -28,7 +28,6 @@ type Options struct {
 	Image     string // of the agents
 	Artifacts string // folder of the run
 	Patience  time.Duration
-	Process   int                 // Ginkgo's number of this process
 	Seed      int64               // rotates which node is @1
 	Access    *cluster.Access     // root on nodes, for diagnosis; nil is none
 	Eyes      *observer.Observers // captures packets on nodes; nil where there is no access
@@ -36,7 +35,7 @@ type Options struct {
 	Kept      *cluster.Kept       // what an earlier run has left, to begin with; nil is nothing
 }
 
-// Run is what one Ginkgo process has on a cluster. Its fleet grows when a spec needs
+// Run is what one process has on a cluster. Its fleet grows when a spec needs
 // more agents than there are.
 type Run struct {
 	Options
@@ -124,7 +123,7 @@ func (r *Run) namespace(ctx context.Context, name string) (string, error) {
 
 // realName is how the name of a namespace of specs begins on the cluster.
 func (r *Run) realName(name string) string {
-	return fmt.Sprintf("sctp-%s-%d-%s", r.ID, r.Process, name)
+	return fmt.Sprintf("sctp-%s-%s", r.ID, name)
 }
 
 // Families are the IP families in which every pod of the fleet has an address.

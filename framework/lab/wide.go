@@ -86,7 +86,7 @@ func (r *Run) adoptWide(o *unstructured.Unstructured) error {
 	labels[cluster.RunLabel] = r.ID
 	o.SetLabels(labels)
 	if o.GetKind() != baselineKind || o.GetName() != baselineName {
-		o.SetName(fmt.Sprintf("sctp-%s-%d-%s", r.ID, r.Process, o.GetName()))
+		o.SetName(fmt.Sprintf("sctp-%s-%s", r.ID, o.GetName()))
 	}
 	spec, _ := o.Object["spec"].(map[string]any)
 	if confineAll(spec["subject"], r.ID) == 0 {

@@ -38,7 +38,7 @@ func TestEveryWidePolicyIsConfined(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &Run{Options: Options{ID: "1a2b3", Process: 4}}
+		r := &Run{Options: Options{ID: "1a2b3"}}
 		if err := r.adoptWide(o); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
@@ -54,7 +54,7 @@ func TestEveryWidePolicyIsConfined(t *testing.T) {
 		if !strings.Contains(text, `"ns":"x"`) {
 			t.Errorf("%s: what it selected by is lost: %s", file, text)
 		}
-		if o.GetLabels()[cluster.RunLabel] != "1a2b3" || o.GetName() != "default" && !strings.HasPrefix(o.GetName(), "sctp-1a2b3-4-") {
+		if o.GetLabels()[cluster.RunLabel] != "1a2b3" || o.GetName() != "default" && !strings.HasPrefix(o.GetName(), "sctp-1a2b3-") {
 			t.Errorf("%s: it is called %s and labelled %v", file, o.GetName(), o.GetLabels())
 		}
 	}

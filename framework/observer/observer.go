@@ -56,9 +56,9 @@ type place struct {
 
 // New makes no pod yet. The namespace is called after the run and Ginkgo's number of the
 // process, and carries the run's label; Close before it is removed.
-func New(ctx context.Context, c *cluster.Cluster, run string, process int, image string) *Observers {
+func New(ctx context.Context, c *cluster.Cluster, run, image string) *Observers {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
-	p := &pods{cluster: c, run: run, image: image, name: fmt.Sprintf("sctp-%s-%d-node", run, process), life: life}
+	p := &pods{cluster: c, run: run, image: image, name: fmt.Sprintf("sctp-%s-node", run), life: life}
 	return &Observers{start: p.start, nodes: map[string]*place{}, stop: stop, pods: p}
 }
 

@@ -110,10 +110,30 @@ func New(run string, g types.Report, env Environment, reproduce string) Report {
 	}
 	// What Ginkgo left out after an interrupt or a first failure looks like what a filter did.
 	r.Interrupted = r.Interrupted || len(r.Specs) < g.PreRunStats.SpecsThatWillRun
-	slices.SortFunc(r.Specs, func(a, b Result) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(r.Specs, byID)
 	r.conclude()
 	return r
 }
+
+// Join adds what another process has found of some specs on the same cluster. Those of which it
+// tells nothing are errors, for a reason.
+func (r Report) Join(other Report, dealt []spec.Case, why string) Report {
+	r.Specs = slices.Concat(r.Specs, other.Specs)
+	r.Interrupted = r.Interrupted || other.Interrupted
+	for _, c := range dealt {
+		if !slices.ContainsFunc(other.Specs, func(s Result) bool { return s.ID == c.ID }) {
+			r.Specs = append(r.Specs, Result{
+				ID: c.ID, Text: spec.Text(c.ID), Chapter: c.Chapter(), Level: c.Level, Needs: c.Needs, Claim: c.Claim, Source: c.Source,
+				Verdict: spec.Error, Reason: c.ID + ": " + why,
+			})
+		}
+	}
+	slices.SortFunc(r.Specs, byID)
+	r.conclude()
+	return r
+}
+
+func byID(a, b Result) int { return strings.Compare(a.ID, b.ID) }
 
 // conclude works out what follows from the results.
 func (r *Report) conclude() {

@@ -33,6 +33,34 @@ func made(specs ...Result) Report {
 	return r
 }
 
+// What processes have found side by side is one report; what nobody has told of is an error.
+func TestJoin(t *testing.T) {
+	mine := made(result("POD-01", spec.Core, spec.Pass, ""))
+	theirs := made(result("MSG-02", spec.Core, spec.Pass, ""), result("POL-04", spec.Extended, spec.NotApplicable, "see there"))
+	dealt := []spec.Case{{ID: "MSG-02", Level: spec.Core}, {ID: "MSG-03", Level: spec.Core}, {ID: "POL-04", Level: spec.Extended}}
+	for name, tt := range map[string]struct {
+		theirs  Report
+		dealt   []spec.Case
+		summary string
+	}{
+		"all":     {theirs, []spec.Case{dealt[0], dealt[2]}, "3 specs in 83s: 2 pass, 1 not-applicable\nconformant, as far as was asked\n"},
+		"but one": {theirs, dealt, "4 specs in 83s: 2 pass, 1 error, 1 not-applicable\n  error          MSG-03: it ended before\nnot conformant\n"},
+		"nothing": {Report{}, dealt, "4 specs in 83s: 1 pass, 3 error\n  error          MSG-02: it ended before\n  error          MSG-03: it ended before\n  error          POL-04: it ended before\nnot conformant: no core claim passed of message\n"},
+	} {
+		got := mine.Join(tt.theirs, tt.dealt, "it ended before")
+		if got.Summary() != tt.summary {
+			t.Errorf("%s:\n%s\nwant\n%s", name, got.Summary(), tt.summary)
+		}
+		if ids := got.Specs[0].ID + got.Specs[1].ID; ids != "MSG-02"+got.Specs[1].ID || got.Counts.Chapters["pod"][spec.Pass] != 1 {
+			t.Errorf("%s: they are in the order %v, counts %v", name, ids, got.Counts)
+		}
+	}
+	theirs.Interrupted = true
+	if got := mine.Join(theirs, nil, ""); !got.Interrupted || got.Conformant || len(mine.Specs) != 1 {
+		t.Errorf("after an interrupt of the other: %+v", got)
+	}
+}
+
 func TestSummaryAndConformance(t *testing.T) {
 	tests := []struct {
 		name  string

@@ -58,10 +58,13 @@ func transform(node types.NodeType, offset ginkgo.Offset, text string, args []an
 	registry[c.ID] = now
 	args = append(args, ginkgo.Label(c.Labels()...))
 	if c.Effect != Namespace {
-		args = append(args, ginkgo.Serial)
+		args = append(args, ginkgo.Serial, last)
 	}
 	return c.ID + " " + text, args, nil
 }
+
+// last is the priority of specs that run alone: what they touch is nobody's any more then.
+const last ginkgo.SpecPriority = -1
 
 // checkDecorators refuses what would choose or bind specs behind the person's back.
 func checkDecorators(text string, args []any) error {
