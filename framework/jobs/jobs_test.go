@@ -17,8 +17,15 @@ import (
 
 func TestDeal(t *testing.T) {
 	all := []spec.Case{
-		{ID: "ASC-04", Pace: spec.Slow}, {ID: "ASC-13", Effect: spec.Node}, {ID: "MOD-01"}, {ID: "POD-01"}, {ID: "POD-02", Effect: spec.Namespace},
-		{ID: "POD-03"}, {ID: "POL-29", Effect: spec.Cluster}, {ID: "SVC-10", Pace: spec.Slow}, {ID: "SVC-18", Pace: spec.Slow},
+		{ID: "ASC-04", Pace: spec.Slow},
+		{ID: "ASC-13", Effect: spec.Node},
+		{ID: "MOD-01"},
+		{ID: "POD-01"},
+		{ID: "POD-02", Effect: spec.Namespace},
+		{ID: "POD-03"},
+		{ID: "POL-29", Effect: spec.Cluster},
+		{ID: "SVC-10", Pace: spec.Slow},
+		{ID: "SVC-18", Pace: spec.Slow},
 	}
 	for name, tt := range map[string]struct {
 		cases     []spec.Case
