@@ -185,10 +185,10 @@ var _ = chapter("Messages", func() {
 		found.report(lab)
 	})
 
-	It("are given up and renumbered where the kernels allow it", spec.Case{
+	It("are given up, renumbered, interleaved and authenticated where the kernels allow it", spec.Case{
 		ID: "MSG-13", Level: spec.Extended,
-		Claim:  "A message whose lifetime ends before it can be sent MUST be given up, reported to its sender and not delivered, and a stream that is reset MUST begin again at number 0.",
-		Source: "RFC 3758 section 3.5; RFC 7496 section 3; RFC 6525 section 5.1.2",
+		Claim:  "A message whose lifetime ends before it can be sent MUST be given up, reported to its sender and not delivered, and a stream that is reset MUST begin again at number 0. Interleaved messages, and authenticated ones, MUST be agreed on and arrive whole where both kernels allow them.",
+		Source: "RFC 3758 section 3.5; RFC 7496 section 3; RFC 6525 section 5.1.2; RFC 8260 section 2.2; RFC 4895 sections 3 and 6",
 	}, func(ctx SpecContext) {
 		lab := behindService(ctx)
 		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
@@ -212,6 +212,9 @@ var _ = chapter("Messages", func() {
 			s.Expect(assoc.Renumbered{Reset: 1, Numbers: map[uint16]uint16{0: 3, 1: 0}})
 			s.ReceivedAll()
 		})
+		for _, x := range extensions {
+			x.carry(ctx, lab)
+		}
 	})
 
 	It("of telecom protocols arrive as their users frame them", spec.Case{

@@ -125,6 +125,10 @@ var scenes = []struct {
 	{"streams", Streams{Out: 3, In: 5}, client, server, []*Step{showed(client, wire.SocketStatus{OutStreams: 3, InStreams: 5})}, []deceit{
 		{0, status(func(st *wire.SocketStatus) { st.InStreams = 4 }), "x/client@1 on a has 3 streams out and 4 in, wanted 3 and 5", Fault{Class: StreamsChanged}},
 	}},
+	{"what both asked for", Agreed{Interleaving: true, Auth: []int{0}}, client, server, []*Step{showed(client, wire.SocketStatus{Interleaving: true, AuthChunks: []int{193, 0}})}, []deceit{
+		{0, status(func(st *wire.SocketStatus) { st.Interleaving = false }), "both ends asked for user message interleaving (I-DATA chunks), and by the kernel of x/client@1 on a it was not agreed on with x/server@1 on b", Fault{}},
+		{0, status(func(st *wire.SocketStatus) { st.AuthChunks = []int{193} }), "both ends asked for authenticated chunks of type 0 (0 is DATA), and by the kernel of x/client@1 on a it was not agreed on with x/server@1 on b", Fault{}},
+	}},
 	{"numbers", Numbered{}, server, client, []*Step{told(server, arrivals(three...)...)}, []deceit{
 		{0, without(0), "x/server@1 on b received stream sequence number 1 on stream 0, wanted 0", Fault{}},
 	}},

@@ -2,6 +2,8 @@ package assoc
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"sctp.test/framework/wire"
 )
@@ -20,6 +22,30 @@ func (x Streams) judge(k *known) *Fault {
 	f := wrongly("%s has %d streams out and %d in, wanted %d and %d", k.of.Name, st.OutStreams, st.InStreams, x.Out, x.In)
 	f.Class = StreamsChanged
 	return f
+}
+
+// Agreed expects the ends to have agreed, when their association began, on what both had asked
+// for.
+type Agreed struct {
+	Interleaving bool  `json:"interleaving,omitempty"` // I-DATA chunks (RFC 8260 section 2.2.1)
+	Auth         []int `json:"auth,omitempty"`         // types of chunks that the peer wants authenticated (RFC 4895 section 3.2)
+}
+
+func (x Agreed) judge(k *known) *Fault {
+	st := k.status(0)
+	var lacks []string
+	if x.Interleaving && !st.Interleaving {
+		lacks = append(lacks, "user message interleaving (I-DATA chunks)")
+	}
+	for _, t := range x.Auth {
+		if !slices.Contains(st.AuthChunks, t) {
+			lacks = append(lacks, fmt.Sprintf("authenticated chunks of type %d (0 is DATA)", t))
+		}
+	}
+	if len(lacks) == 0 {
+		return nil
+	}
+	return wrongly("both ends asked for %s, and by the kernel of %s it was not agreed on with %s", strings.Join(lacks, " and "), k.of.Name, k.peer.Name)
 }
 
 // Numbered expects the numbers of each stream to have gone up one by one from 0.

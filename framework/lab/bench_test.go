@@ -39,6 +39,7 @@ type bench struct {
 
 	sockets  fakeSockets
 	doors    map[netip.AddrPort]*fakeSocket  // listeners of specs
+	forbids  map[string]string               // by nodes: with which error number their kernels refuse options of listeners
 	harms    func([]wire.Event) []wire.Event // what the network does to messages
 	swallows bool                            // handshakes end at nobody
 	deaf     bool                            // SHUTDOWNs do not arrive

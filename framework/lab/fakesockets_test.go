@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -48,6 +49,10 @@ func (b *bench) step(a *agent, op wire.SocketOp) (r wire.SocketReply, done bool)
 	s := mine[op.Socket]
 	switch op.Do {
 	case wire.DoListen:
+		if errno := b.forbids[a.identity.Node]; errno != "" && len(op.Options) > 0 {
+			r.Call, r.Errno = fmt.Sprintf("set %s to %d: the kernel's words", op.Options[0].Name, op.Options[0].Value), errno
+			return r, true
+		}
 		s = &fakeSocket{}
 		mine[op.Socket], b.doors[op.Local] = s, s
 	case wire.DoDial:

@@ -63,10 +63,10 @@ var lines = []struct {
 		"dial from several addresses",
 		Request{ID: 8, Socket: &SocketOp{
 			Do: DoDial, Socket: "c1", Local: netip.AddrPortFrom(from.Addr(), 0), Also: []netip.Addr{netip.MustParseAddr("fd00::6")}, Target: at4, Timers: &short,
-			Options: []Option{{Name: PrimaryAddr, Addr: from.Addr()}},
+			Options: []Option{{Name: PrimaryAddr, Addr: from.Addr()}, {Name: AuthKey, Value: 1, Key: "k"}},
 		}},
 		`{"id":8,"socket":{"do":"dial","socket":"c1","local":"10.244.1.6:0","also":["fd00::6"],"target":"10.244.2.4:80","timers":` + shortLine +
-			`,"options":[{"name":"primary-addr","value":0,"addr":"10.244.1.6"}]}}`,
+			`,"options":[{"name":"primary-addr","value":0,"addr":"10.244.1.6"},{"name":"auth-key","value":1,"key":"k"}]}}`,
 	},
 	{"silence", Request{ID: 9, Socket: &SocketOp{Do: DoSilence, Socket: "s1", Drop: Drop{Stream: 3}}}, `{"id":9,"socket":{"do":"silence","socket":"s1","drop":{"stream":3}}}`},
 	{"accept", Request{ID: 9, Socket: &SocketOp{Do: DoAccept, Socket: "s1", From: "l"}}, `{"id":9,"socket":{"do":"accept","socket":"s1","from":"l"}}`},
@@ -181,9 +181,10 @@ var lines = []struct {
 		Reply{ID: 12, Socket: &SocketReply{Status: &SocketStatus{
 			State: "ESTABLISHED", InStreams: 3, OutStreams: 4, FragPoint: 1400, RWnd: 5, Unacked: 6, Pending: 7, Local: []netip.Addr{from.Addr()},
 			Peers: []PeerAddr{{Addr: at4.Addr(), State: "ACTIVE", CWnd: 1, SRTT: 2, RTO: 3, MTU: 4}}, Stats: Counters{"rtxchunks": 1},
+			Interleaving: true, AuthChunks: []int{0, 64},
 		}}},
 		`{"id":12,"socket":{"begun_us":0,"ended_us":0,"status":{"state":"ESTABLISHED","in_streams":3,"out_streams":4,"frag_point":1400,"rwnd":5,"unacked":6,"pending":7,` +
-			`"local":["10.244.1.6"],"peers":[{"addr":"10.244.2.4","state":"ACTIVE","cwnd":1,"srtt_ms":2,"rto_ms":3,"mtu":4}],"stats":{"rtxchunks":1}}}}`,
+			`"local":["10.244.1.6"],"peers":[{"addr":"10.244.2.4","state":"ACTIVE","cwnd":1,"srtt_ms":2,"rto_ms":3,"mtu":4}],"stats":{"rtxchunks":1},"interleaving":true,"auth_chunks":[0,64]}}}`,
 	},
 	{
 		"a host that loaded the module",

@@ -58,11 +58,12 @@ type Drop struct {
 	Stream uint16     `json:"stream,omitempty"` // those that begin with DATA of this stream, which is not 0
 }
 
-// Option is a socket option that takes a number, or an address.
+// Option is a socket option that takes a number, an address, or a number and a key.
 type Option struct {
 	Name  OptionName `json:"name"`
 	Value int        `json:"value"`
 	Addr  netip.Addr `json:"addr,omitzero"`
+	Key   string     `json:"key,omitempty"` // the bytes of a shared key (RFC 4895 section 3)
 }
 
 // OptionName is one of the options that an agent knows.
@@ -79,7 +80,8 @@ const (
 	PartialDelivery OptionName = "partial-delivery-point" // section 8.1.22
 	AutoClose       OptionName = "autoclose"              // seconds; SCTP_AUTOCLOSE, section 8.1.8
 	Interleave      OptionName = "fragment-interleave"    // level; SCTP_FRAGMENT_INTERLEAVE, section 8.1.20
-	IData           OptionName = "i-data"                 // SCTP_INTERLEAVING_SUPPORTED, RFC 8260 section 4.3.1
+	IData           OptionName = "i-data"                 // SCTP_INTERLEAVING_SUPPORTED, RFC 8260 section 4.3.1; after Interleave
+	StreamScheduler OptionName = "stream-scheduler"       // by the kernel's number, 2 is round robin; SCTP_STREAM_SCHEDULER, section 4.3.2
 	SendBuffer      OptionName = "sndbuf"                 // SO_SNDBUF
 	ReceiveBuffer   OptionName = "rcvbuf"                 // SO_RCVBUF
 	SackDelay       OptionName = "sack-delay"             // SCTP_DELAYED_SACK, RFC 6458 section 8.1.19
@@ -92,7 +94,9 @@ const (
 	ReconfSupported OptionName = "reconf-supported"       // SCTP_RECONFIG_SUPPORTED
 	ResetOutgoing   OptionName = "reset-outgoing"         // stream; SCTP_RESET_STREAMS, RFC 6525 section 6.3.2
 	AuthSupported   OptionName = "auth-supported"         // SCTP_AUTH_SUPPORTED
-	AuthChunk       OptionName = "auth-chunk"             // type; SCTP_AUTH_CHUNK, RFC 6458 section 8.3.2
+	AuthChunk       OptionName = "auth-chunk"             // type; SCTP_AUTH_CHUNK, RFC 6458 section 8.3.2; after AuthSupported
+	AuthKey         OptionName = "auth-key"               // number, and the key itself; SCTP_AUTH_KEY, section 8.3.3
+	AuthActiveKey   OptionName = "auth-active-key"        // number; SCTP_AUTH_ACTIVE_KEY, section 8.1.18
 	SenderDry       OptionName = "sender-dry"             // SCTP_SENDER_DRY_EVENT, section 6.1.9
 	EncapsPort      OptionName = "udp-encaps-port"        // of the peers to come; SCTP_REMOTE_UDP_ENCAPS_PORT, RFC 6951 section 6.1
 
@@ -190,6 +194,9 @@ type SocketStatus struct {
 	Local      []netip.Addr `json:"local"`
 	Peers      []PeerAddr   `json:"peers"` // the primary one first
 	Stats      Counters     `json:"stats"` // SCTP_GET_ASSOC_STATS, by the kernel's names without "sas_"
+
+	Interleaving bool  `json:"interleaving,omitempty"` // both ends have agreed on I-DATA chunks; SCTP_INTERLEAVING_SUPPORTED
+	AuthChunks   []int `json:"auth_chunks,omitempty"`  // types of chunks that the peer wants authenticated; SCTP_PEER_AUTH_CHUNKS, RFC 6458 section 8.2.3
 }
 
 // PeerAddr is struct sctp_paddrinfo (RFC 6458 section 8.2.2).
