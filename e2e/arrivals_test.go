@@ -39,5 +39,15 @@ func widen(ctx context.Context, from, to *lab.End, window uint32) {
 // smallWindow lets a server that does not read soon take no more.
 var smallWindow = lab.Sockets{Server: []wire.Option{{Name: wire.ReceiveBuffer, Value: 8 << 10}}}
 
+// narrowWindow is how many bytes both ends of narrow have room for: Linux doubles SO_RCVBUF, and
+// half of that is the window. From a part of it on they deliver what there is of a message, even
+// if nothing waits for room; a read of the agent has room for more than the window.
+const narrowWindow = 32 << 10
+
+var narrow = socketsWith(
+	wire.Option{Name: wire.ReceiveBuffer, Value: narrowWindow},
+	wire.Option{Name: wire.PartialDelivery, Value: narrowWindow / 4},
+)
+
 // resettable lets both ends reset streams (bit 0 of SCTP_ENABLE_STREAM_RESET).
 var resettable = socketsWith(wire.Option{Name: wire.ReconfSupported, Value: 1}, wire.Option{Name: wire.StreamResets, Value: 1})

@@ -95,14 +95,23 @@ var _ = chapter("Messages", func() {
 
 	It("arrive whole when they are fragmented", spec.Case{
 		ID: "MSG-07", Level: spec.Core,
-		Claim:  "Messages just under, at and above the size from which they are fragmented, and up to 200 KiB, MUST arrive whole, both ways.",
-		Source: "RFC 9260 section 6.9",
+		Claim:  "Messages just under, at and above the size from which they are fragmented, and up to 200 KiB, MUST arrive whole, both ways, by partial delivery where the receive window has no room for them.",
+		Source: "RFC 9260 section 6.9; RFC 6458 section 8.1.21",
 	}, func(ctx SpecContext) {
 		lab := behindService(ctx)
 		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
 			c, s := p.Associate(ctx, bothDefault)
 			f := int(c.Status(ctx).FragPoint)
 			exchange(ctx, c, s, bytes(f-1, f, f+1, 2*f-1, 2*f, 2*f+1, 8<<10, 64<<10, 200<<10)...)
+		})
+		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
+			c, s := p.Associate(ctx, narrow)
+			for _, size := range []int{100, 200 << 10, 100} {
+				trade(ctx, c, s, bytes(size)...)
+			}
+			c.Expect(assoc.InParts{Above: narrowWindow})
+			s.Expect(assoc.InParts{Above: narrowWindow})
+			c.Finish(ctx)
 		})
 	})
 

@@ -49,6 +49,22 @@ func status(change func(*wire.SocketStatus)) func(*Step) {
 	}
 }
 
+// read says in how many reads each message of a step came, and how many of these were parts.
+func read(counts ...[2]int) func(*Step) {
+	return func(s *Step) {
+		s.Reply.Events = slices.Clone(s.Reply.Events)
+		for i, n := range counts {
+			s.Reply.Events[i].Pieces, s.Reply.Events[i].Partial = n[0], n[1]
+		}
+	}
+}
+
+// after is a step as something has left it.
+func after(s *Step, change func(*Step)) *Step {
+	change(s)
+	return s
+}
+
 var mortal = wire.SendMessage{Message: wire.Message{Size: 40}, Policy: "ttl", Value: 200}
 
 // scenes are, for each kind of expectation, what happened where it is so, and lies about it.
@@ -128,6 +144,12 @@ var scenes = []struct {
 	{"what both asked for", Agreed{Interleaving: true, Auth: []int{0}}, client, server, []*Step{showed(client, wire.SocketStatus{Interleaving: true, AuthChunks: []int{193, 0}})}, []deceit{
 		{0, status(func(st *wire.SocketStatus) { st.Interleaving = false }), "both ends asked for user message interleaving (I-DATA chunks), and by the kernel of x/client@1 on a it was not agreed on with x/server@1 on b", Fault{}},
 		{0, status(func(st *wire.SocketStatus) { st.AuthChunks = []int{193} }), "both ends asked for authenticated chunks of type 0 (0 is DATA), and by the kernel of x/client@1 on a it was not agreed on with x/server@1 on b", Fault{}},
+	}},
+	{"a message in parts", InParts{Above: 25}, server, client, []*Step{passed(client, three...), after(told(server, arrivals(three...)...), read([2]int{1, 0}, [2]int{1, 0}, [2]int{4, 2}))}, []deceit{
+		{1, read([2]int{1, 0}, [2]int{1, 0}, [2]int{1, 0}), "x/server@1 on b received 30 bytes on stream 0 without partial delivery (reads: 1), although its receive window has room for 25", Fault{}},
+		{1, read([2]int{1, 0}, [2]int{1, 0}, [2]int{4, 0}), "x/server@1 on b received 30 bytes on stream 0 without partial delivery (reads: 4), although its receive window has room for 25", Fault{}},
+		{1, read([2]int{1, 0}, [2]int{2, 1}), "x/server@1 on b received 20 bytes on stream 1 in 2 reads, wanted one", Fault{}},
+		{1, without(2), "x/server@1 on b received nothing above 25 bytes, which alone is delivered in parts", Fault{}},
 	}},
 	{"numbers", Numbered{}, server, client, []*Step{told(server, arrivals(three...)...)}, []deceit{
 		{0, without(0), "x/server@1 on b received stream sequence number 1 on stream 0, wanted 0", Fault{}},

@@ -78,6 +78,33 @@ func (x Renumbered) judge(k *known) *Fault {
 	return nil
 }
 
+// InParts expects what the end has received, above a size, to have come by partial delivery, in
+// reads of which the first end although there is room for more and without MSG_EOR (RFC 6458
+// section 8.1.21), and the rest in one read each.
+type InParts struct {
+	Above int `json:"above"` // bytes, for which the end's receive window has room
+}
+
+func (x InParts) judge(k *known) *Fault {
+	large := 0
+	for _, m := range Messages(k.events(k.of)) {
+		switch {
+		case m.Size <= x.Above && m.Pieces > 1:
+			return wrongly("%s received %d bytes on stream %d in %d reads, wanted one", k.of.Name, m.Size, m.Stream, m.Pieces)
+		case m.Size <= x.Above:
+		case m.Partial == 0:
+			return wrongly("%s received %d bytes on stream %d without partial delivery (reads: %d), although its receive window has room for %d",
+				k.of.Name, m.Size, m.Stream, m.Pieces, x.Above)
+		default:
+			large++
+		}
+	}
+	if large == 0 {
+		return wrongly("%s received nothing above %d bytes, which alone is delivered in parts", k.of.Name, x.Above)
+	}
+	return nil
+}
+
 // Only expects the end's last receive to have brought messages, and all on one stream: it
 // dropped a packet of another.
 type Only struct {

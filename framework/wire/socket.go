@@ -77,7 +77,7 @@ const (
 	NoFragments     OptionName = "disable-fragments"      // SCTP_DISABLE_FRAGMENTS, section 8.1.11
 	MaxSegment      OptionName = "maxseg"                 // SCTP_MAXSEG, section 8.1.16
 	MaxBurst        OptionName = "max-burst"              // SCTP_MAX_BURST, section 8.1.24
-	PartialDelivery OptionName = "partial-delivery-point" // section 8.1.22
+	PartialDelivery OptionName = "partial-delivery-point" // section 8.1.21
 	AutoClose       OptionName = "autoclose"              // seconds; SCTP_AUTOCLOSE, section 8.1.8
 	Interleave      OptionName = "fragment-interleave"    // level; SCTP_FRAGMENT_INTERLEAVE, section 8.1.20
 	IData           OptionName = "i-data"                 // SCTP_INTERLEAVING_SUPPORTED, RFC 8260 section 4.3.1; after Interleave
@@ -171,8 +171,9 @@ type Event struct {
 	TSN       uint32 `json:"tsn,omitempty"`
 	PPID      uint32 `json:"ppid,omitempty"` // in host order
 	Unordered bool   `json:"unordered,omitempty"`
-	Pieces    int    `json:"pieces,omitempty"` // system calls it took, the last with MSG_EOR
-	Cut       bool   `json:"cut,omitempty"`    // it never came to MSG_EOR
+	Pieces    int    `json:"pieces,omitempty"`  // system calls it took, the last with MSG_EOR
+	Partial   int    `json:"partial,omitempty"` // of these, those that had room for more and no MSG_EOR: the kernel delivered a part
+	Cut       bool   `json:"cut,omitempty"`     // it never came to MSG_EOR
 
 	State   string     `json:"state,omitempty"` // of a notification
 	Error   uint32     `json:"error,omitempty"` // of a notification: a cause code of RFC 9260 section 3.3.10, or what the kernel has
