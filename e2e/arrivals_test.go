@@ -40,8 +40,8 @@ func widen(ctx context.Context, from, to *lab.End, window uint32) {
 var smallWindow = lab.Sockets{Server: []wire.Option{{Name: wire.ReceiveBuffer, Value: 8 << 10}}}
 
 // narrowWindow is how many bytes both ends of narrow have room for: Linux doubles SO_RCVBUF, and
-// half of that is the window. From a part of it on they deliver what there is of a message, even
-// if nothing waits for room; a read of the agent has room for more than the window.
+// half of that is the window. They deliver parts of a quarter of it already, so that it need not
+// be full for that; a read of the agent has room for more than all of it.
 const narrowWindow = 32 << 10
 
 var narrow = socketsWith(

@@ -84,9 +84,9 @@ var _ = chapter("Associations", func() {
 			c, s := p.Associate(ctx, oneToManyClient)
 			c.Abort(ctx, reason)
 			s.Aborted(ctx, reason)
-			c, s = p.Associate(ctx, bothDefault)
-			s.Abort(ctx, "")
-			c.Aborted(ctx, "")
+			c, s = p.Associate(ctx, peeledServer)
+			s.Abort(ctx, reason)
+			c.Aborted(ctx, reason)
 		})
 	})
 

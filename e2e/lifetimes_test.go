@@ -9,9 +9,12 @@ import (
 	"sctp.test/framework/wire"
 )
 
-// oneToManyClient is for claims about reasons of aborts: Linux refuses to send one from a
-// one-to-one socket.
-var oneToManyClient = lab.Sockets{Many: true}
+// oneToManyClient and peeledServer are for claims about reasons of aborts: Linux refuses to send
+// one from a one-to-one socket.
+var (
+	oneToManyClient = lab.Sockets{Many: true}
+	peeledServer    = lab.Sockets{Peeled: true}
+)
 
 // interval is between heartbeats, with which an idle end finds out about its peer.
 const interval = 300 * time.Millisecond

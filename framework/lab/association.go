@@ -18,6 +18,7 @@ type Sockets struct {
 	Client []wire.Option // before the association begins
 	Server []wire.Option
 	Many   bool   // the client's socket is one-to-many
+	Peeled bool   // the server listens with a one-to-many socket, from which its end is peeled off
 	Dual   bool   // both ends have their pod's addresses of every family, not that of the path alone
 	Port   uint16 // the client's; 0 is the kernel's choice
 
@@ -157,7 +158,7 @@ func (p *Path) Listen(ctx context.Context, o Sockets) {
 func (p *Path) listen(ctx context.Context, o Sockets) {
 	for _, m := range p.backends {
 		at := p.endpoint(m).Addr
-		how, local := fmt.Sprint(*o.timers(), o.Server, o.Dual, o.Everywhere), at
+		how, local := fmt.Sprint(*o.timers(), o.Server, o.Dual, o.Everywhere, o.Peeled), at
 		if o.Everywhere {
 			local = p.lab.everywhere(at)
 		}
@@ -170,7 +171,7 @@ func (p *Path) listen(ctx context.Context, o Sockets) {
 		}
 		p.lab.listensAt(at, "") // where it fails, the next path must not take it for open
 		p.ask(ctx, m, assoc.Step{Must: reach.GroundBroken, Op: wire.SocketOp{
-			Do: wire.DoListen, Socket: listener(at), Local: local, Also: p.also(m, o), Timers: o.timers(), Options: o.Server,
+			Do: wire.DoListen, Socket: listener(at), Many: o.Peeled, Local: local, Also: p.also(m, o), Timers: o.timers(), Options: o.Server,
 		}})
 		p.lab.listensAt(at, how)
 	}
@@ -327,7 +328,8 @@ func (e *End) Status(ctx context.Context) wire.SocketStatus {
 // Shutdown begins the orderly end.
 func (e *End) Shutdown(ctx context.Context) { e.must(ctx, wire.SocketOp{Do: wire.DoShutdown}) }
 
-// Abort ends the association at once. A cause needs a one-to-many socket.
+// Abort ends the association at once. A cause needs a one-to-many socket, or one that was peeled
+// off.
 func (e *End) Abort(ctx context.Context, cause string) {
 	e.must(ctx, wire.SocketOp{Do: wire.DoAbort, Cause: cause})
 }

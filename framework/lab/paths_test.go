@@ -102,6 +102,26 @@ func TestOnPaths(t *testing.T) {
 	})
 }
 
+// A server whose ends are peeled off listens anew, with a one-to-many socket.
+func TestPeeledServers(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		l, _, text := onBench(t, b, func(ctx context.Context, p *Path) {
+			p.Associate(ctx, Sockets{})
+			p.Meet(ctx)
+			p.Associate(ctx, Sockets{Peeled: true})
+		})
+		many := map[bool]int{}
+		for _, line := range saved(t, l)[0].Lines() {
+			if line.Step != nil && line.Step.Op.Do == wire.DoListen {
+				many[line.Step.Op.Many]++
+			}
+		}
+		if text != "" || many[false] != 1 || many[true] != 1 {
+			t.Errorf("listeners are %v\n%s", many, text)
+		}
+	})
+}
+
 // The first line says who saw what, on which path and how many there are; then what was done.
 func TestFaults(t *testing.T) {
 	cut := func(e []wire.Event) []wire.Event { e[1].PPID = 0; return e }

@@ -37,8 +37,8 @@ type Verb string
 // The verbs.
 const (
 	DoListen   Verb = "listen"
-	DoDial     Verb = "dial" // returns when the kernel has decided
-	DoAccept   Verb = "accept"
+	DoDial     Verb = "dial"     // returns when the kernel has decided
+	DoAccept   Verb = "accept"   // of a one-to-many socket: the next association that has begun is peeled off
 	DoPeelOff  Verb = "peel-off" // an association of a one-to-many socket gets a socket of its own
 	DoSend     Verb = "send"     // returns when the kernel has taken the last message
 	DoReceive  Verb = "receive"
