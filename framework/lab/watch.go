@@ -20,13 +20,24 @@ const (
 )
 
 // Moments tell for each node when a change was seen there: after how long a server began to
-// answer, or ceased to. They are as exact as attempts are apart.
-type Moments map[string]time.Duration
+// answer, or ceased to, and its TCP twin, where it has one. They are as exact as attempts are apart.
+type Moments struct {
+	Nodes map[string]time.Duration
+	Twin  map[string]time.Duration
+}
 
 // String lists them by node.
 func (m Moments) String() string {
+	text := byNode(m.Nodes)
+	if len(m.Twin) > 0 {
+		text += "; TCP " + byNode(m.Twin)
+	}
+	return text
+}
+
+func byNode(moments map[string]time.Duration) string {
 	var parts []string
-	for node, d := range m {
+	for node, d := range moments {
 		text := "not in " + watchFor.String()
 		if d >= 0 {
 			text = d.Round(10 * time.Millisecond).String()
@@ -67,7 +78,7 @@ func (l *Lab) Ceases(ctx ginkgo.SpecContext, server string, change func()) Momen
 	})
 }
 
-// watch asks a server from every client, again and again, while it makes a change, and
+// watch asks a server and its TCP twin from every client, again and again, while it makes a change, and
 // returns what came of it and when the change had been made.
 func (l *Lab) watch(ctx ginkgo.SpecContext, server string, change func()) ([]*question, time.Duration) {
 	ginkgo.GinkgoHelper()
@@ -77,13 +88,20 @@ func (l *Lab) watch(ctx ginkgo.SpecContext, server string, change func()) ([]*qu
 		change()
 		return nil, 0
 	}
+	targets := []target{t}
+	if twin, has := l.twins[server]; has {
+		l.listenForTwins(ctx)
+		targets = append(targets, twin)
+	}
 	var questions []*question
-	for _, f := range l.families {
-		for _, c := range l.plainClients() {
-			for at := time.Duration(0); at < watchFor; at += watchStagger {
-				q := l.question(pair{f, c.Word, server}, t, reach.Word(reach.Answered), watchTimers, greetingOnly)
-				q.probe.Delay = wire.Millis(at.Milliseconds())
-				questions = append(questions, q)
+	for i, t := range targets {
+		for _, f := range l.families {
+			for _, c := range l.plainClients() {
+				for at := time.Duration(0); at < watchFor && t.addrs[f].IsValid(); at += watchStagger {
+					q := l.question(pair{f, c.Word, server}, t, reach.Word(reach.Answered), watchTimers, greetingOnly)
+					q.probe.Delay, q.twin = wire.Millis(at.Milliseconds()), i > 0
+					questions = append(questions, q)
+				}
 			}
 		}
 	}
@@ -110,19 +128,27 @@ var watchTimers = wire.Timers{RTOInitial: 1000, RTOMin: 1000, RTOMax: 1000, MaxI
 // moments choose a moment of each node from those at which attempts were answered, and those
 // at which attempts began that were not. What was so before the change counts from it.
 func moments(questions []*question, changed time.Duration, choose func(answered, not []time.Duration) time.Duration) Moments {
-	answered, not := map[string][]time.Duration{}, map[string][]time.Duration{}
+	type kind struct {
+		node string
+		twin bool
+	}
+	answered, not := map[kind][]time.Duration{}, map[kind][]time.Duration{}
 	for _, q := range questions {
-		node, at := q.asker.node, q.probe.Delay.Duration()-changed
+		k, at := kind{q.asker.node, q.twin}, q.probe.Delay.Duration()-changed
 		if seen := q.evidence.Seen; seen != nil && seen.Greeting != nil {
 			at += time.Duration(seen.Connect) * time.Microsecond
-			answered[node] = append(answered[node], max(at, 0))
+			answered[k] = append(answered[k], max(at, 0))
 		} else {
-			not[node] = append(not[node], max(at, 0))
+			not[k] = append(not[k], max(at, 0))
 		}
 	}
-	out := Moments{}
+	out := Moments{map[string]time.Duration{}, map[string]time.Duration{}}
 	for _, q := range questions {
-		out[q.asker.node] = choose(answered[q.asker.node], slices.Clone(not[q.asker.node]))
+		k, of := kind{q.asker.node, q.twin}, out.Nodes
+		if q.twin {
+			of = out.Twin
+		}
+		of[k.node] = choose(answered[k], slices.Clone(not[k]))
 	}
 	return out
 }
