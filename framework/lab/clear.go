@@ -22,13 +22,14 @@ func (l *Lab) strip(ctx context.Context, m *member) error {
 	for k := range l.orders[m].labels {
 		labels[k] = nil
 	}
-	err := l.run.fleet.label(ctx, m, labels, "")
+	parts := []func() error{func() error { return l.run.fleet.label(ctx, m, labels, "") }}
 	for _, e := range l.open[m] {
-		if _, closeErr := m.ask(ctx, wire.Request{Close: &e}); closeErr != nil {
-			return cmp.Or(err, closeErr)
-		}
+		parts = append(parts, func() error {
+			_, err := m.ask(ctx, wire.Request{Close: &e})
+			return err
+		})
 	}
-	return err
+	return together(parts)
 }
 
 // leave ends a spec.

@@ -204,19 +204,42 @@ func newLab(r *Run, id string) *Lab {
 	return r.attending
 }
 
+// seating is an order at one of its places.
+type seating struct {
+	order
+	place  int
+	in     string // the word that asks for it, for errors
+	member *member
+	err    error
+}
+
 func (l *Lab) seat(ctx context.Context, words []string) error {
-	for i, w := range words {
-		o, err := parseOrder(w)
-		if err != nil {
-			return fmt.Errorf("word %d: %w", i+1, err)
-		}
-		for _, place := range l.places(o, i) {
-			if err := l.seatAt(ctx, o, place); err != nil {
-				return fmt.Errorf("word %d, %q: %w", i+1, w, err)
-			}
+	seatings, err := l.seatings(words)
+	if err != nil {
+		return err
+	}
+	for i, s := range seatings { // in the order of the words, so that a run is the same again
+		seatings[i].member = l.run.fleet.free(l.run.seat(s.order, s.place), s.word(s.place))
+	}
+	var wg sync.WaitGroup
+	for i := range seatings {
+		wg.Go(func() {
+			s := &seatings[i]
+			s.member, s.err = l.run.fleet.confirm(ctx, l.run.seat(s.order, s.place), s.word(s.place), s.member)
+		})
+	}
+	wg.Wait()
+	for _, s := range seatings {
+		if s.err == nil {
+			l.settleIn(s)
 		}
 	}
-	err := l.eachMember(func(m *member) error { return l.equip(ctx, m) })
+	for _, s := range seatings {
+		if s.err != nil {
+			return fmt.Errorf("%s: %w", s.in, s.err)
+		}
+	}
+	err = l.eachMember(func(m *member) error { return l.equip(ctx, m) })
 	if err == nil {
 		l.foreign, err = l.run.foreignPolicies(ctx)
 	}
@@ -237,20 +260,33 @@ func (l *Lab) baseline(ctx context.Context) (err error) {
 	return err
 }
 
-// seatAt seats an agent of an order on a node.
-func (l *Lab) seatAt(ctx context.Context, o order, place int) error {
-	if l.member(o.word(place)) != nil {
-		return fmt.Errorf("%s is asked for twice", o.word(place))
+// seatings are all places that words ask for.
+func (l *Lab) seatings(words []string) ([]seating, error) {
+	var out []seating
+	for i, w := range words {
+		o, err := parseOrder(w)
+		if err != nil {
+			return nil, fmt.Errorf("word %d: %w", i+1, err)
+		}
+		for _, place := range l.places(o, i) {
+			s := seating{order: o, place: place, in: fmt.Sprintf("word %d, %q", i+1, w)}
+			same := func(other seating) bool { return other.word(other.place) == s.word(s.place) }
+			if l.member(s.word(s.place)) != nil || slices.ContainsFunc(out, same) {
+				return nil, fmt.Errorf("%s: %s is asked for twice", s.in, s.word(s.place))
+			}
+			out = append(out, s)
+		}
 	}
-	m, err := l.run.fleet.take(ctx, l.run.seat(o, place), o.word(place))
-	if err != nil {
-		return err
-	}
-	o.labels = maps.Clone(o.labels) // a spec may change those of one agent
-	l.members, l.orders[m] = append(l.members, m), o
+	return out, nil
+}
+
+// settleIn makes a member of the fleet one of the spec.
+func (l *Lab) settleIn(s seating) {
+	m := s.member
+	s.labels = maps.Clone(s.labels) // a spec may change those of one agent
+	l.members, l.orders[m] = append(l.members, m), s.order
 	l.confineTo(m)
-	l.enlist(m, o, place)
-	return nil
+	l.enlist(m, s.order, s.place)
 }
 
 // places are the numbers of the nodes that an order asks for. Without an @ the i-th word
@@ -300,19 +336,26 @@ func (l *Lab) equip(ctx context.Context, m *member) error {
 	for k, v := range o.labels {
 		labels[k] = &v
 	}
-	if err := l.run.fleet.label(ctx, m, labels, l.id); err != nil {
-		return err
-	}
+	parts := []func() error{func() error { return l.run.fleet.label(ctx, m, labels, l.id) }}
 	for _, p := range o.ports {
 		if p.closed {
 			continue
 		}
 		p.number = l.run.port(m.seat, p.number)
-		if err := l.listen(ctx, m, p); err != nil {
-			return err
-		}
+		parts = append(parts, func() error { return l.listen(ctx, m, p) })
 	}
-	return nil
+	return together(parts)
+}
+
+// together does things at the same time and returns the error of the first that has one.
+func together(parts []func() error) error {
+	errs := make([]error, len(parts))
+	var wg sync.WaitGroup
+	for i, part := range parts {
+		wg.Go(func() { errs[i] = part() })
+	}
+	wg.Wait()
+	return cmp.Or(errs...)
 }
 
 func endpointOf(m *member, f reach.Family, p port) wire.Endpoint {

@@ -59,6 +59,8 @@ type fleet struct {
 	mu      sync.Mutex
 	members []*member
 	made    int
+
+	admitting sync.Mutex // held by whoever meets the agent outside of the cluster
 }
 
 // hire adds an agent for each seat, side by side.
@@ -189,8 +191,12 @@ func (f *fleet) pod(s seat, labels map[string]string) (*corev1.Pod, error) {
 // take returns a free agent for a seat that answers, and marks it with a word. One that
 // does not answer is dismissed: what happened to it was told by the spec that saw it.
 func (f *fleet) take(ctx context.Context, s seat, word string) (*member, error) {
-	for {
-		m := f.free(s, word)
+	return f.confirm(ctx, s, word, f.free(s, word))
+}
+
+// confirm is take that begins with an agent, which was free, or with none.
+func (f *fleet) confirm(ctx context.Context, s seat, word string, m *member) (*member, error) {
+	for ; ; m = f.free(s, word) {
 		if m == nil {
 			hired, err := f.hire(ctx, []seat{s})
 			if err != nil {

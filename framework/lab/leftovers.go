@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -109,26 +110,37 @@ func (l *Lab) by(o metav1.Object) string {
 // on, each with the spec that has left it where that is another one. What waits for somebody's
 // finalizer is as good as gone.
 func (l *Lab) leftovers(ctx context.Context) []string {
-	var out []string
+	looks := []func() []string{func() []string { return l.wideLeft(ctx) }, func() []string { return l.namespacesLeft(ctx) }}
 	for _, k := range l.kindsLeft() {
 		for _, ns := range l.run.Namespaces() {
-			list, err := k.list(ctx, ns, metav1.ListOptions{LabelSelector: k.selector})
-			if err == nil {
-				err = meta.EachListItem(list, func(o runtime.Object) error {
-					named, err := meta.Accessor(o)
-					if err == nil && named.GetDeletionTimestamp() == nil {
-						out = append(out, k.left(l, k.name+" "+path(named), named))
-					}
-					return err
-				})
-			}
-			if err != nil {
-				out = append(out, fmt.Sprintf("nobody knows whether a %s is left in %s: %v", k.name, ns, err))
-			}
+			looks = append(looks, func() []string { return l.leftOf(ctx, k, ns) })
 		}
 	}
-	out = append(append(out, l.wideLeft(ctx)...), l.namespacesLeft(ctx)...)
-	return slices.DeleteFunc(out, func(text string) bool { return text == "" })
+	found := make([][]string, len(looks))
+	var wg sync.WaitGroup
+	for i, look := range looks {
+		wg.Go(func() { found[i] = look() })
+	}
+	wg.Wait()
+	return slices.DeleteFunc(slices.Concat(found...), func(text string) bool { return text == "" })
+}
+
+// leftOf is leftovers of one kind in a namespace.
+func (l *Lab) leftOf(ctx context.Context, k kindLeft, ns string) (out []string) {
+	list, err := k.list(ctx, ns, metav1.ListOptions{LabelSelector: k.selector})
+	if err == nil {
+		err = meta.EachListItem(list, func(o runtime.Object) error {
+			named, err := meta.Accessor(o)
+			if err == nil && named.GetDeletionTimestamp() == nil {
+				out = append(out, k.left(l, k.name+" "+path(named), named))
+			}
+			return err
+		})
+	}
+	if err != nil {
+		out = append(out, fmt.Sprintf("nobody knows whether a %s is left in %s: %v", k.name, ns, err))
+	}
+	return out
 }
 
 // namespacesLeft are those that the spec has made beside the fleet's and the observers'.

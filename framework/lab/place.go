@@ -92,6 +92,8 @@ func (f *fleet) admit(ctx context.Context) (*member, error) {
 	if f.run.External == nil {
 		return nil, errors.New("there is no agent outside of the cluster, see --external-agent")
 	}
+	f.admitting.Lock()
+	defer f.admitting.Unlock()
 	if f.anyWho(func(m *member) bool { return m.outside() }) != nil {
 		return nil, errors.New("there is one agent outside of the cluster, and the spec has it already")
 	}

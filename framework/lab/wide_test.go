@@ -63,7 +63,7 @@ func TestEveryWidePolicyIsConfined(t *testing.T) {
 func TestAPolicyOfEverybodyIsRefused(t *testing.T) {
 	o := &unstructured.Unstructured{Object: map[string]any{"kind": "ClusterNetworkPolicy", "metadata": map[string]any{"name": "a"}, "spec": map[string]any{"subject": map[string]any{"future": map[string]any{}}}}}
 	err := (&Run{Options: Options{ID: "1a2b3"}}).adoptWide(o)
-	if err == nil || err.Error() != "ClusterNetworkPolicy sctp-1a2b3-0-a selects its pods by no namespaces" {
+	if err == nil || err.Error() != "ClusterNetworkPolicy sctp-1a2b3-a selects its pods by no namespaces" {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -79,7 +79,7 @@ func TestWidePoliciesComeAndGo(t *testing.T) {
 		if err := l.applyWide(t.Context(), []string{file, "policy/admin.yaml"}); err != nil {
 			t.Fatal(err)
 		}
-		if left := l.leftovers(t.Context()); len(left) != 1 || left[0] != "ClusterNetworkPolicy sctp-1a2b3-0-admin-tier is left" {
+		if left := l.leftovers(t.Context()); len(left) != 1 || left[0] != "ClusterNetworkPolicy sctp-1a2b3-admin-tier is left" {
 			t.Errorf("left are %q", left)
 		}
 		if left := newLab(b.Run, "POL-98").leftovers(t.Context()); len(left) != 1 || !strings.HasSuffix(left[0], "-admin-tier is left by POL-99") {
