@@ -94,7 +94,7 @@ func tell(r ginkgo.SpecReport) {
 	default:
 		text += fmt.Sprintf(" %s\n", indent(result.Reason))
 	}
-	_, _ = io.WriteString(here.results, text) // at once: other processes may tell of theirs
+	_, _ = io.WriteString(here.told, text) // at once: other processes may tell of theirs
 }
 
 var _ = ginkgo.ReportAfterSuite("results", func(r ginkgo.Report) {
@@ -109,7 +109,7 @@ var _ = ginkgo.ReportAfterSuite("results", func(r ginkgo.Report) {
 	made := here.joined(report.New(here.run.ID, r, here.environment(), here.reproduce())).Knowing(here.limits)
 	made.Focus = here.focus
 	here.report = &made
-	if err := made.Write(here.run.Artifacts); err != nil {
+	if err := made.Write(here.reports); err != nil {
 		ginkgo.Fail("results could not be written: " + err.Error())
 	}
 })

@@ -58,7 +58,7 @@ func (s *suite) rehearse(ctx context.Context, m *testing.M) (int, error) {
 	if s.run, err = lab.Rehearse(ctx, s.cluster, bed.families, lab.Options{ID: "dry", Image: "none", Artifacts: folder}); err != nil {
 		return exitBadInput, err
 	}
-	s.out, s.results = os.Stdout, os.Stdout
+	s.out, s.told = os.Stdout, os.Stdout
 	s.external, s.allow = "made up", "node,cluster" // so that nothing is left out that can be rehearsed
 	if s.access, err = cluster.ParseAccess("pod"); err != nil {
 		return exitBadInput, err

@@ -52,9 +52,10 @@ type suite struct {
 	modules  moduleState
 	limits   known.List // what is known to fail on this cluster's network
 	out      io.Writer  // the person's terminal and run.log
-	results  io.Writer  // likewise, for what became of specs: of a process beside another one a person reads nothing else
+	told     io.Writer  // likewise, for what became of specs: of a process beside another one a person reads nothing else
 	config   types.SuiteConfig
 	others   []*jobs.Process // that judge beside this one
+	reports  string          // folder of run.log and of what is concluded from the specs
 	labels   string          // the person's label filter, to which narrow adds --focus
 	selected []string        // IDs of the specs that are left then, in order
 	report   *report.Report  // set when the last spec is done
@@ -173,6 +174,7 @@ func (s *suite) judge(ctx context.Context, m *testing.M) (int, error) {
 	if err != nil {
 		return exitBadInput, fmt.Errorf("folder for the results: %w", err)
 	}
+	s.reports = folder
 	log, err := os.Create(filepath.Join(folder, "run.log"))
 	if err != nil {
 		return exitBadInput, err
@@ -240,7 +242,7 @@ func (s *suite) connect(ctx context.Context) error {
 // openLog sends Ginkgo's and the e2e framework's output to run.log: what a person reads
 // is said here. With --ginkgo.v Ginkgo keeps the terminal.
 func (s *suite) openLog(log *os.File) {
-	s.out, s.results = io.MultiWriter(os.Stdout, log), io.MultiWriter(os.Stdout, log)
+	s.out, s.told = io.MultiWriter(os.Stdout, log), io.MultiWriter(os.Stdout, log)
 	if s.beside != "" { // of this one a person reads verdicts, and nothing of what package testing says
 		s.out, os.Stdout = log, log
 	}
