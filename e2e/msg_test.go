@@ -102,7 +102,7 @@ var _ = chapter("Messages", func() {
 		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
 			c, s := p.Associate(ctx, bothDefault)
 			f := int(c.Status(ctx).FragPoint)
-			exchange(ctx, c, s, bytes(f-1, f, f+1, 2*f-1, 2*f, 2*f+1, 8<<10, 64<<10, 200<<10)...)
+			exchange(ctx, c, s, bytes(100, f-1, f, f+1, 2*f-1, 2*f, 2*f+1, 8<<10, 64<<10, 200<<10)...)
 		})
 		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
 			c, s := p.Associate(ctx, narrow)
