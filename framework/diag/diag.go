@@ -97,7 +97,8 @@ const notAsked Class = "not-asked"
 
 // Explain names the causes of what is wrong: first what the spec has found itself, in its
 // order, then what the table says of paths that were asked again, that of the most paths
-// first. What no row of the table fits is called unexplained, with the facts.
+// first, and of as many what a counter shows. What no row of the table fits is called
+// unexplained, with the facts.
 func Explain(symptoms []Symptom) []reach.Cause {
 	var kinds []kind
 	for _, s := range symptoms {
@@ -113,7 +114,7 @@ func Explain(symptoms []Symptom) []reach.Cause {
 		if a.row.rank() != byTable || b.row.rank() != byTable {
 			return cmp.Compare(a.row.rank(), b.row.rank())
 		}
-		return cmp.Compare(len(b.alike), len(a.alike))
+		return cmp.Or(cmp.Compare(len(b.alike), len(a.alike)), cmp.Compare(a.row.guess(), b.row.guess()))
 	})
 	var out []reach.Cause
 	for _, k := range kinds {
@@ -155,6 +156,16 @@ func (r row) rank() int {
 		return bySpec
 	}
 	return byTable
+}
+
+// guess is 0 where a counter names the cause itself, and 1 where it is concluded: packets with a
+// bad checksum are not translated either (conntrack calls them INVALID), which looks like a
+// service proxy without rules.
+func (r row) guess() int {
+	if slices.Contains(r.when, yes(serverBadSums)) || slices.Contains(r.when, yes(clientBadSums)) {
+		return 0
+	}
+	return 1
 }
 
 // rows are those of a symptom: what the spec has found, and what the table says of a path

@@ -415,6 +415,10 @@ func TestCausesAreGrouped(t *testing.T) {
 	if causes := Explain([]Symptom{gone, gone, gone, symptom(answered)}); len(causes) != 2 || causes[0].Class != "intermittent" {
 		t.Errorf("what could not be asked again comes first: %+v", causes)
 	}
+	bad := symptom(heardOf, atServer(wire.ChecksumErrors, 6), tcp, direct, through(ClusterIP, "a"))
+	if causes := Explain([]Symptom{rule("b"), bad}); causes[0].Class != "bad-checksum" {
+		t.Errorf("of as many what a counter shows is not first: %+v", causes)
+	}
 	if Explain(nil) != nil {
 		t.Error("causes of nothing")
 	}
