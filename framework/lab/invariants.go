@@ -78,7 +78,8 @@ func (m *member) name() string {
 // cut is how many of the spec's associations came up and did not end in order: what a policy
 // or a Service is to prevent from now on may cut those that stand, and then an end is left
 // that has not been told. A client that gives up on its COOKIE-ECHO tells nobody, either: where
-// only the COOKIE-ACKs were lost, its server has an association.
+// only the COOKIE-ACKs were lost, its server has an association. So it is where a denial comes in
+// the middle of a handshake, and where an INIT that was sent again has killed it (see openTimers).
 func (l *Lab) cut() int64 {
 	var n int64
 	for _, line := range l.evidence {
@@ -92,7 +93,7 @@ func (l *Lab) cut() int64 {
 				n++
 			}
 		case wire.StageConnect:
-			if seen.Errno == "ETIMEDOUT" && !line.Asked.Want.Denies() && line.Asked.Moved[wire.T1CookieExpireds] > 0 {
+			if seen.Errno == "ETIMEDOUT" && line.Asked.Moved[wire.T1CookieExpireds] > 0 {
 				n++
 			}
 		}
