@@ -144,9 +144,26 @@ func (l *Lab) plainClients() []reach.Name {
 	return out
 }
 
-// settle asks until the claim is settled one way or the other. The rounds of a table that
+// onlyDenies says whether paths are to be denied now, and all others are as they were.
+func (l *Lab) onlyDenies(matrices []reach.Matrix) bool {
+	denies := false
+	for _, m := range matrices {
+		for i, row := range m.Want {
+			for j, w := range row {
+				denies = denies || w.Denies()
+				if w == reach.Word(reach.Answered) && !l.asked[pair{m.Family, m.Rows[i].Word, m.Columns[j].Word}] {
+					return false
+				}
+			}
+		}
+	}
+	return denies
+}
+
+// settle asks until the claim is settled one way or the other. The rounds of a table that only
 // denies overlap from the first one on: each takes as long as the kernel takes for its INITs,
-// and most such tables are right at once or after the first round.
+// and most such tables are right at once or after the first round. Where a path is to be opened,
+// too, attempts that come too early would be in each other's way.
 func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message) *reach.Series {
 	start := time.Now()
 	l.asking, l.effects = start, newEffects()
@@ -154,7 +171,7 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 	if l.run.rehearsing() {
 		return series
 	}
-	overlapping := slices.ContainsFunc(c.Matrices, reach.Matrix.Denies) && l.patience > 0 // without it the first round decides
+	overlapping := l.patience > 0 && l.onlyDenies(c.Matrices) // without patience the first round decides
 	for batch := 1; ctx.Err() == nil; batch++ {
 		begun := time.Now()
 		ask := asking{matrices: c.Matrices, messages: messages, holding: series.Holding() >= 0 || overlapping, rounds: 1, stagger: stagger, times: l.times, slowly: series.Hasty}

@@ -36,11 +36,6 @@ func (m Matrix) Line(row, column int) string {
 	return fmt.Sprintf("table line %d: ", m.Lines[row][column])
 }
 
-// Denies says whether a path of the matrix is to be denied.
-func (m Matrix) Denies() bool {
-	return slices.ContainsFunc(m.Want, func(row []Word) bool { return slices.ContainsFunc(row, Word.Denies) })
-}
-
 // Asked counts the cells of m that are to be probed.
 func (m Matrix) Asked() int {
 	n := 0
