@@ -78,8 +78,8 @@ func (l *Lab) Ceases(ctx ginkgo.SpecContext, server string, change func()) Momen
 	})
 }
 
-// watch asks a server and its TCP twin from every client, again and again, while it makes a change, and
-// returns what came of it and when the change had been made.
+// watch asks a server and its TCP twin from every client, again and again, while it makes a
+// change, and returns what came of it and when the change had been made.
 func (l *Lab) watch(ctx ginkgo.SpecContext, server string, change func()) ([]*question, time.Duration) {
 	ginkgo.GinkgoHelper()
 	t := l.known(ctx, server)

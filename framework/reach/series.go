@@ -67,7 +67,7 @@ type Series struct {
 	twin   string            // how the TCP twin shares out, in words
 	Hasty  bool              // a denial was waited for no longer than an open path took: later ones need the slower profile
 	Lossy  bool              // what came to be wrong in the last round may be for lost packets
-	First  int               // round in which all cells were right, counted from 1; 0 before there was one
+	First  int               // the first round in which all cells were right, counted from 1; 0 before there was one
 	Lost   int               // handshakes that came to nothing, maybe for lost packets, after the table was right
 	resent map[string]bool   // clients of associations that came up only after something was sent again
 	cells  map[place]*streak // since the first round in which all were right; nil before
