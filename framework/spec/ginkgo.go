@@ -21,8 +21,8 @@ type registered struct {
 
 func init() { ginkgo.AddTreeConstructionNodeArgsTransformer(transform) }
 
-// transform lets It take a Case: it becomes labels, a prefix of the text, and Serial
-// where the spec touches more than its namespaces. An It without exactly one complete
+// transform lets It take a Case: it becomes labels, a prefix of the text, and the last
+// priority where the spec touches more than its namespaces. An It without exactly one complete
 // Case is an error of the tree, which stops the suite before it starts. So is a focus or
 // a pending spec in the code: with one, specs would be left out without a word. So is a
 // label that does not come from a Case.
@@ -58,7 +58,7 @@ func transform(node types.NodeType, offset ginkgo.Offset, text string, args []an
 	registry[c.ID] = now
 	args = append(args, ginkgo.Label(c.Labels()...))
 	if c.Effect != Namespace {
-		args = append(args, ginkgo.Serial, last)
+		args = append(args, last)
 	}
 	return c.ID + " " + text, args, nil
 }

@@ -29,7 +29,7 @@ func TestTransformMakesASpec(t *testing.T) {
 	if len(errs) > 0 || text != "POL-03 spares others" {
 		t.Fatalf("text %q, errors %v", text, errs)
 	}
-	if len(args) != 2 || slices.Contains(args, any(ginkgo.Serial)) {
+	if len(args) != 2 || slices.Contains(args, any(last)) {
 		t.Errorf("arguments are %v, want the body and labels", args)
 	}
 	labels := args[1].(ginkgo.Labels)
@@ -47,7 +47,7 @@ func TestEffectsBeyondNamespacesRunAlone(t *testing.T) {
 		fresh(t)
 		c := good()
 		c.Effect = effect
-		if _, args, errs := it("x", c, body); len(errs) > 0 || !slices.Contains(args, any(ginkgo.Serial)) {
+		if _, args, errs := it("x", c, body); len(errs) > 0 || !slices.Contains(args, any(last)) {
 			t.Errorf("effect %s: arguments %v, errors %v", effect, args, errs)
 		}
 	}
