@@ -186,6 +186,12 @@ var _ = chapter("Services", func() {
 			            svc/only-tcp:80/tcp  svc/only-sctp:80
 			x/client@*  answered             answered
 		`)
+
+		By("asking again, now that every proxy has had to do with the SCTP Service")
+		lab.Expect(ctx, `
+			            svc/only-tcp:80/tcp
+			x/client@*  answered
+		`)
 	})
 
 	It("keep the client's address inside the cluster", spec.Case{

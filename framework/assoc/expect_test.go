@@ -88,7 +88,10 @@ var scenes = []struct {
 		{1, events(change("COMM_LOST")), "messages are lost; x/server@1 on b was told COMM_LOST and got 0 of 3 messages in 3s: message 0 (10 bytes, stream 0) is missing; message 1 (20 bytes, stream 1) is missing; message 2 (30 bytes, stream 0) is missing", Fault{Class: DataLost}},
 	}},
 	{"messages that came and were not read", Arrives{Messages: 3}, server, client, []*Step{passed(client, three...), told(server, arrivals(three...)...), showed(client, wire.SocketStatus{State: "ESTABLISHED"})}, []deceit{
-		{1, func(s *Step) { without(1)(s); late(s) }, "the agent has not read what came: x/server@1 on b got 2 of 3 messages in 3s; its peer is ESTABLISHED, unacknowledged chunks: 0, sent again: 0", Fault{Ground: reach.GroundBroken}},
+		{1, func(s *Step) { without(1)(s); late(s); s.Reply.Unread = true }, "the agent has not read what came: x/server@1 on b got 2 of 3 messages in 3s; its peer is ESTABLISHED, unacknowledged chunks: 0, sent again: 0", Fault{Ground: reach.GroundBroken}},
+	}},
+	{"messages that came and were not delivered", Arrives{Messages: 3}, server, client, []*Step{passed(client, three...), told(server, arrivals(three...)...), showed(client, wire.SocketStatus{State: "ESTABLISHED"})}, []deceit{
+		{1, func(s *Step) { without(1)(s); late(s) }, "messages were acknowledged and are not delivered, as if their numbers or flags were changed on the way; x/server@1 on b got 2 of 3 messages in 3s: message 1 (20 bytes, stream 1) is missing; its peer is ESTABLISHED, unacknowledged chunks: 0, sent again: 0", Fault{Class: MessageDamaged}},
 	}},
 	{"messages after a status", Arrives{Messages: 3}, server, client, []*Step{passed(client, three...), showed(client, wire.SocketStatus{State: "ESTABLISHED"}), told(server, arrivals(three...)...)}, []deceit{
 		{2, func(s *Step) { without(1)(s); late(s) }, "message 1 (20 bytes, stream 1) is missing", Fault{Class: DataLost}},

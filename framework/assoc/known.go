@@ -111,17 +111,19 @@ func (k *known) harmed(format string, args ...any) *Fault {
 }
 
 // short is for a receive that did not bring what it was to bring. Where the clock ended it
-// and the sender's kernel has nothing outstanding, the packets came and it is the agent that
-// did not read.
+// and the sender's kernel has nothing outstanding, the packets came: either the agent did not
+// read, or its kernel delivers nothing, for what came fits nothing (RFC 9260 section 6.6).
 func (k *known) short(s *Step, got string) *Fault {
 	r := s.Reply
 	text := fmt.Sprintf("%s got %s in %v", k.of.Name, got, took(r))
 	if last := len(r.Events) - 1; !r.Late && last >= 0 && r.Events[last].Kind != wire.EventMessage {
 		text = fmt.Sprintf("%s was told %s and got %s in %v", k.of.Name, Describe(r.Events[last]), got, took(r))
 	}
+	full := text
 	f := wrongly("%s", text)
 	if wrong := k.wrong(k.of, k.peer); len(wrong) > 0 && k.peer.Number != 0 {
-		f = k.harmed("%s: %s", text, strings.Join(wrong, "; "))
+		full += ": " + strings.Join(wrong, "; ")
+		f = k.harmed("%s", full)
 	}
 	if !r.Late {
 		return f
@@ -132,8 +134,12 @@ func (k *known) short(s *Step, got string) *Fault {
 			continue
 		}
 		state := fmt.Sprintf("its peer is %s, unacknowledged chunks: %d, sent again: %d", st.State, st.Unacked, st.Stats["rtxchunks"])
-		if len(k.sent(k.peer).Messages) > 0 && st.Unacked == 0 && st.Stats["rtxchunks"] == 0 {
+		switch came := len(k.sent(k.peer).Messages) > 0 && st.Unacked == 0 && st.Stats["rtxchunks"] == 0; {
+		case came && r.Unread:
 			return &Fault{Ground: reach.GroundBroken, Text: "the agent has not read what came: " + text + "; " + state}
+		case came:
+			f = wrongly("messages were acknowledged and are not delivered, as if their numbers or flags were changed on the way; %s", full)
+			f.Class = MessageDamaged
 		}
 		f.Text += "; " + state
 		break

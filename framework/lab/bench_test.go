@@ -44,6 +44,7 @@ type bench struct {
 	swallows bool                            // handshakes end at nobody
 	deaf     bool                            // SHUTDOWNs do not arrive
 	unacked  uint16                          // chunks, of every sender
+	dozes    bool                            // agents do not get to read
 }
 
 // agent is one pod of the bench.

@@ -171,7 +171,8 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 	if l.run.rehearsing() {
 		return series
 	}
-	overlapping := l.patience > 0 && l.onlyDenies(c.Matrices) // without patience the first round decides
+	atOnce := l.patience == 0 // the first round decides
+	overlapping := !atOnce && l.onlyDenies(c.Matrices)
 	for batch := 1; ctx.Err() == nil; batch++ {
 		begun := time.Now()
 		ask := asking{matrices: c.Matrices, messages: messages, holding: series.Holding() >= 0 || overlapping, rounds: 1, stagger: stagger, times: l.times, slowly: series.Hasty}
@@ -196,7 +197,8 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 			return series
 		case len(wrong) == 0:
 			continue
-		case series.Report.Took > l.patience && !series.Hasty && !series.Lossy, series.Report.Took > l.run.Patience, l.lasting(wrong) && series.Report.Rounds > 1:
+		case series.Report.Rounds == 1 && !atOnce: // however long it took, it began when nothing was due yet
+		case series.Report.Took > l.patience && !series.Hasty && !series.Lossy, series.Report.Took > l.run.Patience, l.lasting(wrong):
 			return series
 		}
 		await(ctx, begun.Add(pace))

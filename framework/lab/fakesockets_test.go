@@ -33,7 +33,7 @@ func (b *bench) socket(a *agent, op wire.SocketOp) wire.SocketReply {
 			return r
 		}
 		if took >= op.Patience.Duration() {
-			r.Late = true
+			r.Late, r.Unread = true, b.dozes && op.Do == wire.DoReceive
 			return r
 		}
 		<-time.After(time.Millisecond)

@@ -139,7 +139,7 @@ func TestFaults(t *testing.T) {
 		"a message too few": {func(b *bench) { b.harms, b.unacked = func(e []wire.Event) []wire.Event { return e[:1] }, 1 }, reach.GroundFail, []string{
 			" got 0 of 2 messages in 20.1s: message 0 (10 bytes, stream 0) is missing; message 1 (20 bytes, stream 1) is missing; its peer is ESTABLISHED, unacknowledged chunks: 1, sent again: 0; seen on 2 of 2 paths: x/client@1",
 		}},
-		"an agent that does not read": {func(b *bench) { b.harms = func(e []wire.Event) []wire.Event { return e[:1] } }, reach.GroundBroken, []string{
+		"an agent that does not read": {func(b *bench) { b.harms, b.dozes = func(e []wire.Event) []wire.Event { return e[:1] }, true }, reach.GroundBroken, []string{
 			"POL-99: the agent has not read what came: x/",
 			" got 0 of 2 messages in 20.1s; its peer is ESTABLISHED, unacknowledged chunks: 0, sent again: 0; seen", // at either end
 		}},

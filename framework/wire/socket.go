@@ -129,7 +129,8 @@ type SocketReply struct {
 	Call  string `json:"call,omitempty"`  // what the kernel refused, and its words
 	Errno string `json:"errno,omitempty"` // symbolic
 
-	Late   bool           `json:"late,omitempty"` // the patience ended before anything else did
+	Late   bool           `json:"late,omitempty"`   // the patience ended before anything else did
+	Unread bool           `json:"unread,omitempty"` // it ended a receive while the socket had something to read
 	Assoc  int32          `json:"assoc,omitempty"`
 	Local  netip.AddrPort `json:"local,omitzero"`
 	Peer   netip.AddrPort `json:"peer,omitzero"`
