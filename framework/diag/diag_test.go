@@ -365,6 +365,22 @@ func TestSentencesForSeveral(t *testing.T) {
 }
 
 // The size from which messages are lost is told of each kind of path.
+// One engine that denies too much is found among the paths that run through it.
+func TestWhoDenies(t *testing.T) {
+	path := func(from, to string) Symptom {
+		return symptom(gone, tcpDead, udpDead, func(s *Symptom) { s.ClientNode, s.ServerNode, s.Node = from, to, to })
+	}
+	for want, ss := range map[string][]Symptom{
+		"engine for servers on node b still":      {path("b", "b"), path("b", "a"), path("a", "b")},
+		"engines for servers on nodes a, b still": {path("b", "a"), path("a", "b")},
+		"engines for servers on nodes b, c still": {path("b", "b"), path("a", "c")},
+	} {
+		if got := Explain(ss)[0].Sentence; !strings.Contains(got, want) {
+			t.Errorf("%q is not in %q", want, got)
+		}
+	}
+}
+
 func TestSizes(t *testing.T) {
 	s := symptom(again(ended("echo", "ETIMEDOUT")), func(s *Symptom) { s.Passed, s.Lost = []int{1, 500, 1000}, []int{1100, 1200} })
 	want := "single messages of 1000 bytes pass and those of 1100 do not: packets above a size are lost without a word (between nodes a and b)"

@@ -137,14 +137,14 @@ var table = []row{
 	{
 		"policy-denies-allowed",
 		[]condition{yes(wantsAnswer), yes(underPolicy), no(serverHeard), no(translated)},
-		engines("the policy engine for %s on node %s denies a path that the policy admits", "the policy engines for %s on nodes %s deny paths that the policy admits"),
-		policyEngine,
+		whoDenies(engines("the policy engine for %s on node %s denies a path that the policy admits", "the policy engines for %s on nodes %s deny paths that the policy admits")),
+		whoDenies(policyEngine),
 	},
 	{
 		"policy-denies-allowed", // where the pod's own address is open it is the service proxy's doing
 		[]condition{yes(wantsAnswer), yes(underPolicy), no(serverHeard), yes(translated), no(directAnswers)},
-		engines("the policy engine for %s on node %s denies a path that the policy admits", "the policy engines for %s on nodes %s deny paths that the policy admits"),
-		policyEngine,
+		whoDenies(engines("the policy engine for %s on node %s denies a path that the policy admits", "the policy engines for %s on nodes %s deny paths that the policy admits")),
+		whoDenies(policyEngine),
 	},
 	{
 		"service-down",
@@ -167,8 +167,8 @@ var table = []row{
 	{
 		"policy-lingers",
 		[]condition{yes(wantsAnswer), yes(lifted), no(answers), no(serverHeard)},
-		engines("the policy that denied it is gone, and the policy engine for %s on node %s still denies", "the policies that denied it are gone, and the policy engines for %s on nodes %s still deny"),
-		policyEngine,
+		whoDenies(engines("the policy that denied it is gone, and the policy engine for %s on node %s still denies", "the policies that denied it are gone, and the policy engines for %s on nodes %s still deny")),
+		whoDenies(policyEngine),
 	},
 	{
 		"bad-checksum",
@@ -423,6 +423,25 @@ func between(s Symptom) string {
 		return ends(s)
 	}
 	return fmt.Sprintf("between nodes %s and %s", min(s.ClientNode, s.ServerNode), max(s.ClientNode, s.ServerNode))
+}
+
+// whoDenies has a sentence say whose engine denies what it must not. On a path between two nodes
+// that of either may; where those that deny on paths within their node explain all the others,
+// it is they.
+func whoDenies(say func([]Symptom) string) func([]Symptom) string {
+	return func(ss []Symptom) string {
+		var within []Symptom
+		denying := map[string]bool{}
+		for _, s := range ss {
+			if s.ClientNode == s.ServerNode {
+				within, denying[s.ServerNode] = append(within, s), true
+			}
+		}
+		if slices.ContainsFunc(ss, func(s Symptom) bool { return !denying[s.ClientNode] && !denying[s.ServerNode] }) {
+			within = ss
+		}
+		return say(within)
+	}
 }
 
 func protocol(s Symptom) string        { return strings.ToUpper(string(s.Again.Evidence.Probe.Proto)) }
