@@ -12,7 +12,6 @@ import (
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/types"
 
-	"sctp.test/framework/jobs"
 	"sctp.test/framework/reach"
 	"sctp.test/framework/report"
 	"sctp.test/framework/spec"
@@ -42,7 +41,7 @@ func skipUnmet(ctx ginkgo.SpecContext) {
 
 // nobodyBeside lets a spec wait that must run alone.
 func nobodyBeside(ginkgo.SpecContext) {
-	if c, _ := spec.Of(ginkgo.CurrentSpecReport().Labels()); jobs.Alone(c) {
+	if c, _ := spec.Of(ginkgo.CurrentSpecReport().Labels()); c.Alone() {
 		here.awaitOthers()
 	}
 }

@@ -13,9 +13,6 @@ import (
 	"sctp.test/framework/spec"
 )
 
-// Alone says whether nothing may run beside a spec.
-func Alone(c spec.Case) bool { return c.Effect != "" && c.Effect != spec.Namespace }
-
 // Deal shares out specs among at most so many processes. The first gets those that
 // run alone, after all others, and those of the module, which it has brought to the nodes. Of the
 // slow ones each gets few.
@@ -24,7 +21,7 @@ func Deal(cases []spec.Case, processes int) [][]spec.Case {
 	var slow, fast []spec.Case
 	for _, c := range cases {
 		switch {
-		case Alone(c) || c.Chapter() == "module":
+		case c.Alone() || c.Chapter() == "module":
 			hands[0] = append(hands[0], c)
 		case c.Pace == spec.Slow:
 			slow = append(slow, c)

@@ -257,6 +257,39 @@ func (l *Lab) vanish(server string) {
 	l.targets[server] = t
 }
 
+// Rounds overlap where paths are denied that were open, and not where one is opened beside them.
+func TestWhatOverlaps(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before, table string
+		overlaps      bool
+	}{
+		"a denial":                   {AllAnswered, "x/server@1:80 x/server@1:81\nx/client@2 answered denied\n", true},
+		"a denial and a path opened": {"x/server@1:81\nx/client@2 answered\n", "x/server@1:80 x/server@1:81\nx/client@2 answered denied\n", false},
+		"paths that are open":        {AllAnswered, AllAnswered, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(t *testing.T, b *bench) {
+				l := b.lab(t, "x/server@1:80,81", "x/client@2")
+				claim(t, l, tt.before)
+				b.batches = 0
+				overlap := false
+				denying := strings.Contains(tt.table, "denied")
+				b.change(func(b *bench, from *agent, p wire.Probe) string {
+					overlap = overlap || b.batches == 1 && p.Delay > 0
+					if denying {
+						return port81("ETIMEDOUT")(b, from, p)
+					}
+					return b.open(from, p)
+				})
+				claim(t, l, tt.table)
+				if overlap != tt.overlaps {
+					t.Errorf("the first rounds overlap: %v", overlap)
+				}
+			})
+		})
+	}
+}
+
 // Rounds of a denial overlap, but where it must hold from the first moment the first decides.
 func TestADenialAtOnceIsNotOneAMomentLater(t *testing.T) {
 	for name, tt := range map[string]struct {

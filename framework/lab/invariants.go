@@ -80,7 +80,13 @@ func (m *member) name() string {
 // that has not been told. A client that gives up on its COOKIE-ECHO tells nobody, either: where
 // only the COOKIE-ACKs were lost, its server has an association. So it is where a denial comes in
 // the middle of a handshake, and where an INIT that was sent again has killed it (see openTimers).
+// Of a batch these are no more than the client's kernel counted expiries of such a timer.
 func (l *Lab) cut() int64 {
+	type batch struct {
+		series, number int
+		client         string
+	}
+	expiries := map[batch]int64{} // that explain a silence already
 	var n int64
 	for _, line := range l.evidence {
 		if line.Asked == nil || line.Asked.Evidence.Seen == nil || line.Asked.Evidence.Probe.Proto != wire.SCTP {
@@ -93,7 +99,9 @@ func (l *Lab) cut() int64 {
 				n++
 			}
 		case wire.StageConnect:
-			if seen.Errno == "ETIMEDOUT" && line.Asked.Moved[wire.T1CookieExpireds] > 0 {
+			of := batch{line.Asked.Series, line.Asked.Batch, line.Asked.Client}
+			if seen.Errno == "ETIMEDOUT" && expiries[of] < line.Asked.Moved[wire.T1CookieExpireds] {
+				expiries[of]++
 				n++
 			}
 		}

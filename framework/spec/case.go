@@ -117,6 +117,9 @@ func (c Case) Chapter() string {
 	return ""
 }
 
+// Alone says whether nothing may run beside the spec.
+func (c Case) Alone() bool { return c.Effect != "" && c.Effect != Namespace }
+
 // Labels are the Ginkgo labels of c, label sets of the form "Key: value".
 func (c Case) Labels() []string {
 	c = c.withDefaults()

@@ -57,7 +57,7 @@ func transform(node types.NodeType, offset ginkgo.Offset, text string, args []an
 	}
 	registry[c.ID] = now
 	args = append(args, ginkgo.Label(c.Labels()...))
-	if c.Effect != Namespace {
+	if c.Alone() {
 		args = append(args, last)
 	}
 	return c.ID + " " + text, args, nil
