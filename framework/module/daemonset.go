@@ -1,10 +1,13 @@
 package module
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"time"
@@ -84,7 +87,7 @@ func fromNode(ctx context.Context, c *cluster.Cluster, namespace, node string) (
 		return h, err
 	}
 	if t := ended(pod); t != nil {
-		if err := json.NewDecoder(strings.NewReader(t.Message)).Decode(&h); err != nil {
+		if h, err = reported(strings.NewReader(t.Message)); err != nil {
 			return h, fmt.Errorf("pod %s ended with status %d and said %q: %w", pod.Name, t.ExitCode, t.Message, err)
 		}
 		return h, nil
@@ -94,10 +97,24 @@ func fromNode(ctx context.Context, c *cluster.Cluster, namespace, node string) (
 		return h, fmt.Errorf("log of pod %s: %w", pod.Name, err)
 	}
 	defer func() { _ = log.Close() }()
-	if err := json.NewDecoder(log).Decode(&h); err != nil {
+	if h, err = reported(log); err != nil {
 		return h, fmt.Errorf("log of pod %s: %w", pod.Name, err)
 	}
 	return h, nil
+}
+
+// reported reads the loader's line. A complaint may stand before it: a runtime reads standard
+// output and standard error on two pipes, and keeps no order between them.
+func reported(log io.Reader) (h wire.HostModule, err error) {
+	var others []string
+	s := bufio.NewScanner(log)
+	for s.Scan() {
+		if strings.HasPrefix(s.Text(), "{") {
+			return h, json.Unmarshal(s.Bytes(), &h)
+		}
+		others = append(others, s.Text())
+	}
+	return h, cmp.Or(s.Err(), fmt.Errorf("no report in it, but %q", others))
 }
 
 func begun(pod *corev1.Pod) bool {
