@@ -43,6 +43,10 @@ type Symptom struct {
 	// Itself says that the client's own pod is behind the address: what it counts is of both ends.
 	Itself bool `json:"itself,omitempty"`
 
+	// Partly says that the path was asked several times at once, and that some of these
+	// associations were answered and others were not.
+	Partly bool `json:"partly,omitempty"`
+
 	// Unlisted is what is wrong with the EndpointSlices of the Service that the path leads
 	// through: of what they do not list no service proxy can know.
 	Unlisted string `json:"unlisted,omitempty"`

@@ -151,6 +151,7 @@ var cases = []example{
 	{"a rejection that became a silence", symptom(refusal, policy, tcp), "sctp-dropped", "SCTP is dropped before it reaches the server"},
 	{"a client behind another address", symptom(again(masqueraded())), "client-address-lost", "the server sees another address than its client's (node a to node b)"},
 	{"a policy that is gone", symptom(gone, tcpDead, udpDead), "policy-lingers", "the policy that denied it is gone, and the policy engine for servers on node b still denies"},
+	{"a pod that is gone, behind a Service", symptom(answered, through(ClusterIP, "a"), direct, func(s *Symptom) { s.Partly = true }), "service-stale", "the service proxy of node a leads some associations to a pod that answers and others nowhere"},
 	{"another pod", symptom(again(answeredBy(other)), through(ClusterIP, "a")), "wrong-backend", "the service proxy of node a leads to a pod that is not behind the address"},
 	{"another pod at a pod's address", symptom(again(answeredBy(other))), "wrong-backend", "another pod answers at the address of x/server:80 on node b"},
 	{"nobody listens, and the Service leads there", symptom(aborted, heardOf, atServer(wire.OutOfBlues, 1), through(ClusterIP, "a"), directNot), "port-closed", "the pod of svc/web:80 on node b is reached, and nobody listens"},

@@ -45,6 +45,7 @@ const (
 	serverStray   fact = "the server received packets of no association"
 	clientStray   fact = "the client received packets of no association"
 	cookieLost    fact = "the INIT was answered and the COOKIE was not"
+	partly        fact = "of several associations at once some are answered"
 	rejected      fact = "ICMP said that there is no way"
 	directAnswers fact = "the pod's own address answers"
 	tcpAnswers    fact = "the TCP twin answers"
@@ -104,6 +105,7 @@ func facts(s Symptom) map[fact]bool {
 		clientBadSums: client[wire.ChecksumErrors] > 0,
 		clientStray:   client[wire.OutOfBlues] > 0,
 		cookieLost:    client[wire.T1CookieExpireds] > 0,
+		partly:        s.Partly,
 		rejected:      client[wire.Unreachables]+client[wire.Unreachables6] > 0,
 	}
 	if server != nil {

@@ -100,6 +100,8 @@ func TestWhatIsAFact(t *testing.T) {
 		{clientStray, "packets of one came", symptom(client(wire.InSCTPPacks, 1)), noIs},
 		{cookieLost, "COOKIE-ECHOs expired", symptom(client(wire.T1CookieExpireds, 1)), yesIs},
 		{cookieLost, "INITs expired", symptom(), noIs},
+		{partly, "some of several", symptom(func(s *Symptom) { s.Partly = true }), yesIs},
+		{partly, "all of several, or one", symptom(), noIs},
 		{rejected, "ICMP came", symptom(client(wire.Unreachables, 1)), yesIs},
 		{rejected, "ICMPv6 came", symptom(client(wire.Unreachables6, 1)), yesIs},
 		{rejected, "none came", symptom(), noIs},

@@ -129,6 +129,12 @@ var table = []row{
 		rewriters,
 	},
 	{
+		"service-stale",
+		[]condition{yes(wantsAnswer), yes(partly), yes(translated), yes(directAnswers)},
+		each(nodes, "the service proxy of node %s leads some associations to a pod that answers and others nowhere, as to a pod that is gone", "the service proxies of nodes %s lead some associations to pods that answer and others nowhere, as to pods that are gone"),
+		serviceProxy,
+	},
+	{
 		"intermittent",
 		[]condition{yes(wantsAnswer), yes(answers)},
 		each(ends, "the path comes and goes: asked again it is answered (%s)", "the paths come and go: asked again they are answered (%s)"),

@@ -136,7 +136,7 @@ type asked struct {
 func (l *Lab) place(p asked, client *member, t target) diag.Symptom {
 	s := diag.Symptom{
 		Family: p.family, Client: p.client, ClientNode: client.node, Server: p.server, Kind: t.kind, Node: t.translatedOn(client),
-		Address: t.addrs[p.family].String(), Want: p.want, Policies: policies(l.applied),
+		Address: t.addrs[p.family].String(), Want: p.want, Policies: policies(l.applied), Partly: l.partly(p.pair),
 	}
 	decisive := l.applied
 	if l.controls[p.pair] && len(s.Policies) == 0 {
@@ -145,6 +145,27 @@ func (l *Lab) place(p asked, client *member, t target) diag.Symptom {
 	s.Egress = onlyEgress(decisive)
 	s.Apart = slices.ContainsFunc(decisive, func(o object) bool { return isPolicy(o) && speaksOfSCTP(o.file) })
 	return s
+}
+
+// partly says whether, in the last round of the last table, a path was asked several times and
+// answered some of them.
+func (l *Lab) partly(p pair) bool {
+	var last, answered, not int
+	for _, line := range l.evidence {
+		a := line.Asked
+		if a == nil || a.Twin || a.Series != l.series || (pair{a.Family, a.Client, a.Server}) != p {
+			continue
+		}
+		if a.Round > last {
+			last, answered, not = a.Round, 0, 0
+		}
+		if reach.Judge(a.Evidence).Outcome == reach.Answered {
+			answered++
+		} else {
+			not++
+		}
+	}
+	return answered > 0 && not > 0
 }
 
 // trial asks a path alone, with the counters of both ends. INITs that follow each other soon
