@@ -261,3 +261,35 @@ func TestTwinsOfAPod(t *testing.T) {
 		}
 	})
 }
+
+// Of a path that is asked many times at once it is told when only some associations are answered.
+func TestPartly(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answers func(n int) bool
+		want    bool
+	}{
+		"every other one": {func(n int) bool { return n%2 == 0 }, true},
+		"none":            {func(int) bool { return false }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(t *testing.T, b *bench) {
+				l := b.lab(t, "x/server@1:80", "x/client@2")
+				l.families = l.families[:1]
+				l.patience = 1
+				n := 0
+				b.change(func(b *bench, from *agent, p wire.Probe) string {
+					if n++; !tt.answers(n) {
+						return "ETIMEDOUT"
+					}
+					return b.open(from, p)
+				})
+				if !failing(func() { l.ExpectAll(running{t.Context()}, "x/server@1:80") }) {
+					t.Error("it does not fail")
+				}
+				if got := l.partly(pair{l.families[0], "x/client@2", "x/server@1:80"}); got != tt.want {
+					t.Errorf("some are answered: %v", got)
+				}
+			})
+		})
+	}
+}
