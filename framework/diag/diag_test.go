@@ -365,7 +365,6 @@ func TestSentencesForSeveral(t *testing.T) {
 	}
 }
 
-// The size from which messages are lost is told of each kind of path.
 // One engine that denies too much is found among the paths that run through it.
 func TestWhoDenies(t *testing.T) {
 	path := func(from, to string) Symptom {
@@ -382,6 +381,7 @@ func TestWhoDenies(t *testing.T) {
 	}
 }
 
+// The size from which messages are lost is told of each kind of path.
 func TestSizes(t *testing.T) {
 	s := symptom(again(ended("echo", "ETIMEDOUT")), func(s *Symptom) { s.Passed, s.Lost = []int{1, 500, 1000}, []int{1100, 1200} })
 	want := "single messages of 1000 bytes pass and those of 1100 do not: packets above a size are lost without a word (between nodes a and b)"
