@@ -165,13 +165,13 @@ var lines = []struct {
 	},
 	{
 		"what was received",
-		Reply{ID: 11, Socket: &SocketReply{Ended: 9, Late: true, Assoc: 7, Sent: 2, Events: []Event{
+		Reply{ID: 11, Socket: &SocketReply{Ended: 9, Late: true, Unread: true, Assoc: 7, Sent: 2, Events: []Event{
 			{At: 3, Kind: EventMessage, Assoc: 7, Size: 5, Digest: "00ff", Stream: 1, SSN: 2, TSN: 3, PPID: 60, Unordered: true, Pieces: 2, Partial: 1, Cut: true, Context: 1},
 			{At: 4, Kind: EventAssoc, State: "COMM_LOST", Error: 12, Cause: "why"},
 			{At: 5, Kind: EventPeerAddr, State: "ADDR_UNREACHABLE", Addr: at4.Addr()},
 			{At: 6, Kind: EventError, Errno: "ECONNRESET"},
 		}}},
-		`{"id":11,"socket":{"begun_us":0,"ended_us":9,"late":true,"assoc":7,"sent":2,"events":[` +
+		`{"id":11,"socket":{"begun_us":0,"ended_us":9,"late":true,"unread":true,"assoc":7,"sent":2,"events":[` +
 			`{"at_us":3,"kind":"message","assoc":7,"size":5,"digest":"00ff","stream":1,"ssn":2,"tsn":3,"ppid":60,"unordered":true,"pieces":2,"partial":1,"cut":true,"context":1},` +
 			`{"at_us":4,"kind":"assoc-change","state":"COMM_LOST","error":12,"cause":"why"},` +
 			`{"at_us":5,"kind":"peer-addr-change","state":"ADDR_UNREACHABLE","addr":"10.244.2.4"},{"at_us":6,"kind":"error","errno":"ECONNRESET"}]}}`,
