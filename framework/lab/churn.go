@@ -45,7 +45,7 @@ func (l *Lab) Churn(ctx ginkgo.SpecContext, table string, each, atOnce int) {
 	how := fmt.Sprintf("%d at a time, in %v", atOnce, took.Round(time.Millisecond))
 	if wrong, ground := wrongAnswers(questions); ground == reach.GroundFail {
 		if slow := outOfBreath(questions); slow > 0 {
-			l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %d of %d associations did not work, %s, and half of the others took %v or longer to come about: hosts that slow have INITs sent again, of which associations die that pass connection tracking, and nothing is known of the network",
+			l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %d of %d associations did not work, %s, and half of the others took %v or longer to come about: hosts this slow make clients send INITs again, which kills associations that pass connection tracking, and nothing is known of the network",
 				l.id, len(wrong), len(questions), how, slow.Round(time.Millisecond)))
 		}
 	}
