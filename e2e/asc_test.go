@@ -186,7 +186,7 @@ var _ = chapter("Associations", func() {
 			early, _ := p.Dial(ctx, bothDefault)
 			early.Expect(assoc.Unheard{})
 			p.Meet(ctx)
-			c, s := p.Reassociate(ctx, bothDefault)
+			c, s := p.Reassociate(ctx, bothDefault, 1)
 			exchange(ctx, c, s, growing(3, 100, 10)...)
 		})
 	})
@@ -236,12 +236,12 @@ var _ = chapter("Associations", func() {
 		Claim:  "When the pod behind a Service that an association ended at is deleted, a new one MUST reach another pod of the Service.",
 		Source: "v1 ServiceSpec.selector; Kubernetes, Service: cluster networking",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@1:30102 app=sctpserver", "x/second@2:30102 app=sctpserver", "x/client@1")
+		lab := Deploy(ctx, "x/server@1:30102 app=sctpserver", "x/second@2:30102 app=sctpserver", "x/client@2")
 		lab.Apply(ctx, "x", "okd/sctpservice.yaml")
-		lab.OnEach(ctx, inOneFamily("svc/sctpservice:30102\nx/client@1 answered"), func(ctx context.Context, p *path) {
+		lab.OnEach(ctx, inOneFamily("svc/sctpservice:30102\nx/client@2 answered"), func(ctx context.Context, p *path) {
 			c, s := p.Associate(ctx, heartbeating)
 			c.LearnsOf(ctx, heartbeatBound, s.Kill)
-			c, s = p.Reassociate(ctx, hasty)
+			c, s = p.Reassociate(ctx, hasty, allNew)
 			exchange(ctx, c, s, growing(3, 100, 10)...)
 		})
 	})
@@ -263,7 +263,7 @@ var _ = chapter("Associations", func() {
 				func() { trade(ctx, c, s, growing(30, 100, 40)...) },
 			)
 			exchange(ctx, c, s, growing(10, 100, 10)...)
-			c, s = p.Reassociate(ctx, hasty)
+			c, s = p.Reassociate(ctx, hasty, 1)
 			exchange(ctx, c, s, growing(3, 100, 10)...)
 		})
 		again.report(lab)

@@ -21,8 +21,8 @@ import (
 // these hooks would be lost: Ginkgo clones its containers for a preview, and only them.)
 func chapter(text string, body func(), decorators ...any) bool {
 	return ginkgo.Describe(text, append(decorators, func() {
+		ginkgo.ReportBeforeEach(nobodyBeside)
 		ginkgo.BeforeEach(skipUnmet)
-		ginkgo.BeforeEach(nobodyBeside)
 		ginkgo.JustAfterEach(dumpFailed)
 		ginkgo.AfterEach(mustBeAttended)
 		ginkgo.ReportAfterEach(tell)
@@ -39,9 +39,9 @@ func skipUnmet(ctx ginkgo.SpecContext) {
 	}
 }
 
-// nobodyBeside lets a spec wait that must run alone.
-func nobodyBeside(ginkgo.SpecContext) {
-	if c, _ := spec.Of(ginkgo.CurrentSpecReport().Labels()); c.Alone() {
+// nobodyBeside lets a spec wait that must run alone, before its time is taken.
+func nobodyBeside(r ginkgo.SpecReport) {
+	if c, _ := spec.Of(r.Labels()); c.Alone() && !r.State.Is(types.SpecStateSkipped|types.SpecStatePending) {
 		here.awaitOthers()
 	}
 }

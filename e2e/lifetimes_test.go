@@ -36,6 +36,11 @@ var hasty = lab.Sockets{
 	Timers: wire.Timers{RTOInitial: 1000, RTOMin: 300, RTOMax: 1000, MaxInitTimeout: 1000, MaxInits: 2, AssocMaxRetran: 6},
 }
 
+// allNew is how many associations in a row show that a Service leads no longer to one of its two
+// pods: a proxy that picks at random and still has it passes by chance in one of 4096 tries, of
+// which twenty of hasty's fit into a minute.
+const allNew = 12
+
 // impatient give up after 6 INITs in 1.65 s and 4 INITs in 2.8 s.
 var impatient = []lab.Sockets{
 	{Timers: wire.Timers{RTOInitial: 150, RTOMin: 100, RTOMax: 300, MaxInitTimeout: 300, MaxInits: 5, AssocMaxRetran: 6}},

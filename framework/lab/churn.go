@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -42,39 +41,16 @@ func (l *Lab) Churn(ctx ginkgo.SpecContext, table string, each, atOnce int) {
 	l.readRecords(ctx, questions)
 	l.aside(questions, start)
 	ginkgo.GinkgoLogr.Info("churn", "associations", len(questions), "took", took)
-	how := fmt.Sprintf("%d at a time, in %v", atOnce, took.Round(time.Millisecond))
-	if wrong, ground := wrongAnswers(questions); ground == reach.GroundFail {
-		if slow := outOfBreath(questions); slow > 0 {
-			l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %d of %d associations did not work, %s, and half of the others took %v or longer to come about: hosts this slow make clients send INITs again, which kills associations that pass connection tracking, and nothing is known of the network",
-				l.id, len(wrong), len(questions), how, slow.Round(time.Millisecond)))
-		}
-	}
-	l.mustHaveWorked(ctx, questions, readings{before, after}, how)
-}
-
-// outOfBreath is the median of the handshakes that came about, where it is longer than their
-// clients waited before they sent the INIT again (see openTimers), and else 0. An INIT that is
-// lost here and there does not move the median, a host that cannot keep up does.
-func outOfBreath(questions []*question) time.Duration {
-	var took []time.Duration
+	var probes []reach.Evidence
 	for _, q := range questions {
-		if seen := q.evidence.Seen; seen != nil && seen.Greeting != nil {
-			took = append(took, time.Duration(seen.Connect)*time.Microsecond)
-		}
+		probes = append(probes, q.evidence)
 	}
-	if len(took) == 0 {
-		return 0
-	}
-	slices.Sort(took)
-	if median := took[len(took)/2]; median > questions[0].probe.Timers.RTOInitial.Duration() {
-		return median
-	}
-	return 0
+	l.mustHaveWorked(ctx, questions, readings{before, after}, fmt.Sprintf("%d at a time, in %v", atOnce, took.Round(time.Millisecond)), reach.Excuse(probes))
 }
 
 // mustHaveWorked fails the spec unless all of many associations worked, and says how they were
-// made.
-func (l *Lab) mustHaveWorked(ctx context.Context, questions []*question, r readings, how string) {
+// made. Where there is an excuse for those that did not, it is an error.
+func (l *Lab) mustHaveWorked(ctx context.Context, questions []*question, r readings, how, excuse string) {
 	ginkgo.GinkgoHelper()
 	wrong, ground := wrongAnswers(questions)
 	if len(wrong) == 0 || ctx.Err() != nil {
@@ -87,9 +63,12 @@ func (l *Lab) mustHaveWorked(ctx context.Context, questions []*question, r readi
 	var causes []reach.Cause
 	if ground == reach.GroundFail {
 		causes = l.causes(l.asManyFail(ctx, wrong, len(questions), r))
+		if excuse != "" {
+			ground, excuse = reach.GroundBroken, excuse+"; "
+		}
 	}
-	l.conclude(ctx, ground, fmt.Sprintf("%s: %d of %d associations did not work, %s: %s\n%s%s",
-		l.id, len(wrong), len(questions), how, strings.Join(text, "\n  "), reach.Told(causes), l.whereabouts()))
+	l.conclude(ctx, ground, fmt.Sprintf("%s: %s%d of %d associations did not work, %s: %s\n%s%s",
+		l.id, excuse, len(wrong), len(questions), how, strings.Join(text, "\n  "), reach.Told(causes), l.whereabouts()))
 }
 
 // wrongAnswers are the probes that were not answered.

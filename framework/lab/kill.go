@@ -109,20 +109,33 @@ func (e *End) LearnsOf(ctx context.Context, b assoc.Bound, do func(context.Conte
 	e.Expect(assoc.Learns{Within: b, Since: done.Round(0)}) // the clock that files have
 }
 
-// Reassociate tries until an association is there, for at most the run's patience: what the
-// path leads to has changed, and the cluster needs time to notice.
-func (p *Path) Reassociate(ctx context.Context, o Sockets) (client, server *End) {
+// Reassociate tries until so many associations in a row have come about, for at most the run's
+// patience: what the path leads to has changed, and the cluster needs time to notice. One is
+// enough where the path leads to one end; a Service that has yet to leave out one which is gone
+// may lead to another by chance. It returns the ends of the last.
+func (p *Path) Reassociate(ctx context.Context, o Sockets, inARow int) (client, server *End) {
 	door := p.door()
 	door.Lock()
 	defer door.Unlock()
 	p.listen(ctx, o)
 	start := time.Now()
-	c, r := p.Dial(ctx, o)
-	first := c.known()
-	for (r.Errno != "" || r.Late) && time.Since(start) <= p.lab.run.Patience && ctx.Err() == nil {
-		await(ctx, time.Now().Add(pace))
-		c, r = p.Dial(ctx, o)
+	var first *assoc.End
+	for n := 1; ; n++ {
+		c, r := p.Dial(ctx, o)
+		if known := c.known(); first == nil {
+			first = &known
+		}
+		if (r.Errno != "" || r.Late) && time.Since(start) <= p.lab.run.Patience && ctx.Err() == nil {
+			n = 0
+			await(ctx, time.Now().Add(pace))
+			continue
+		}
+		c.Expect(assoc.Connects{To: p.server, After: first})
+		s := p.accept(ctx, c)
+		if n >= inARow {
+			return c, s
+		}
+		c.Close(ctx)
+		s.Close(ctx)
 	}
-	c.Expect(assoc.Connects{To: p.server, After: &first})
-	return c, p.accept(ctx, c)
 }

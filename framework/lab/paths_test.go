@@ -226,7 +226,7 @@ func TestHowPathsEnd(t *testing.T) {
 				b.mu.Lock()
 				clear(b.doors)
 				b.mu.Unlock()
-				p.Reassociate(ctx, Sockets{})
+				p.Reassociate(ctx, Sockets{}, 1)
 			}
 		},
 		": sooner; seen": func(ctx context.Context, _ *bench, p *Path) {

@@ -58,7 +58,7 @@ func (l *Lab) ExpectPatient(ctx ginkgo.SpecContext, table, what string, happens 
 	if ctx.Err() != nil {
 		return
 	}
-	l.mustHaveWorked(ctx, questions, readings{before, after}, fmt.Sprintf("begun %v before %s", headStart, what))
+	l.mustHaveWorked(ctx, questions, readings{before, after}, fmt.Sprintf("begun %v before %s", headStart, what), "")
 	var took []time.Duration
 	for _, q := range questions {
 		took = append(took, (time.Duration(q.evidence.Seen.Connect) * time.Microsecond).Round(time.Millisecond))

@@ -69,6 +69,8 @@ type Series struct {
 	Lossy  bool              // what came to be wrong in the last round may be for lost packets
 	First  int               // the first round in which all cells were right, counted from 1; 0 before there was one
 	Lost   int               // handshakes that came to nothing, maybe for lost packets, after the table was right
+	breath breath            // of all rounds
+	late   bool              // all that was wrong in the last round began so late that hosts out of breath may be why
 	resent map[string]bool   // clients of associations that came up only after something was sent again
 	cells  map[place]*streak // since the first round in which all were right; nil before
 }
@@ -164,6 +166,12 @@ func (s *Series) add(round []Asked, doubts map[doubt]string) {
 	s.Report.Rounds++
 	s.Report.Results = weigh(s.Matrices, round, doubts)
 	s.Report.Took = round[0].Elapsed.Duration()
+	for _, a := range round {
+		if a.Want == Word(Answered) {
+			s.breath.add(a.Evidence)
+		}
+	}
+	s.late = allWrong(round, func(a Asked) bool { return blameless(a.Evidence) })
 	lossy := s.lossy(round) // also of a round that is right: what it shows is remembered
 	s.Lossy = false
 	switch right := len(s.Report.Wrong()) == 0; {
@@ -223,10 +231,13 @@ func (s *Series) lossy(round []Asked) bool {
 			s.resent[a.Client] = true
 		}
 	}
+	return allWrong(round, func(a Asked) bool { return s.resent[a.Client] && beganLate(a.Evidence) })
+}
+
+// allWrong says whether all that is wrong in a round was to be answered, and is so.
+func allWrong(round []Asked, so func(Asked) bool) bool {
 	return !slices.ContainsFunc(round, func(a Asked) bool {
-		f := Judge(a.Evidence)
-		excused := s.resent[a.Client] && a.Want == Word(Answered) && f.Connecting && (f.Outcome == Silent || f.Outcome == Refused) && sentAgain(a.Evidence)
-		return !a.Want.Admits(f) && !excused
+		return !a.Want.Admits(Judge(a.Evidence)) && (a.Want != Word(Answered) || !so(a))
 	})
 }
 
@@ -285,6 +296,8 @@ func (s *Series) Conclusion() (Ground, string) {
 		return "", ""
 	case len(s.Report.Wrong()) == 0:
 		return GroundBroken, fmt.Sprintf("%s: the claim was not asked to the end: %d of %d rounds in a row", s.ID, s.Holding()+1, s.Hold+1)
+	case s.late && s.breath.short() && s.Report.Ground() == GroundFail:
+		return GroundBroken, fmt.Sprintf("%s: %s\n%s", s.ID, s.breath.text(), s.Report.Text())
 	case len(s.Foreign) > 0 && s.Report.denies():
 		return GroundUnsupported, fmt.Sprintf("%s: policies that are not the suite's stand in its namespaces and may deny what it asks for: %s\n%s", s.ID, strings.Join(s.Foreign, ", "), s.Report.Text())
 	case s.Control == After:

@@ -1,0 +1,69 @@
+package reach
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"sctp.test/framework/wire"
+)
+
+// breath is how long the handshakes of SCTP took that came about, of as many associations as
+// there were. Hosts that cannot keep up answer an INIT later than its client waits before it
+// sends another. The second draws another INIT-ACK, connection tracking keeps the tag of that
+// one, and what follows the first is lost: associations fail that no network has harmed.
+//
+// An INIT that is lost here and there makes single handshakes long. Half of them are long where
+// hosts, or all of the network, are.
+type breath struct {
+	took []time.Duration
+	late int // of these, those that took longer than the wait for an INIT's answer
+}
+
+// add notes a probe.
+func (b *breath) add(e Evidence) {
+	if e.Probe.Proto != wire.SCTP || e.Seen == nil || e.Seen.Greeting == nil {
+		return
+	}
+	took := time.Duration(e.Seen.Connect) * time.Microsecond
+	b.took = append(b.took, took)
+	if took > e.Probe.Timers.RTOInitial.Duration() {
+		b.late++
+	}
+}
+
+// short says whether most handshakes took longer than clients waited for an INIT's answer.
+func (b breath) short() bool { return 2*b.late > len(b.took) }
+
+// text says why an association that came to nothing then tells nothing of a network.
+func (b breath) text() string {
+	took := slices.Sorted(slices.Values(b.took))
+	return fmt.Sprintf("%d of %d associations that came about took %v or longer to connect: hosts this slow make clients send INITs again, which kills associations that pass connection tracking, and nothing is known of the network",
+		b.late, len(took), took[len(took)-b.late].Round(time.Millisecond))
+}
+
+// Excuse says why nothing is known of a network from probes of which all were to be answered and
+// some were not, and nothing where there is no such excuse.
+func Excuse(probes []Evidence) string {
+	var b breath
+	for _, e := range probes {
+		if b.add(e); !Word(Answered).Admits(Judge(e)) && !blameless(e) {
+			return ""
+		}
+	}
+	if !b.short() {
+		return ""
+	}
+	return b.text()
+}
+
+// blameless says whether what came of a probe that was to be answered may be for want of breath,
+// or is no news of a network anyway.
+func blameless(e Evidence) bool { return Judge(e).Outcome == Broken || beganLate(e) }
+
+// beganLate says whether an association came to nothing after chunks of its handshake were sent
+// again.
+func beganLate(e Evidence) bool {
+	f := Judge(e)
+	return f.Connecting && (f.Outcome == Silent || f.Outcome == Refused) && sentAgain(e)
+}
