@@ -25,6 +25,12 @@ func (e *End) owned() (*Lab, *member) {
 	return e.Path.lab, e.member
 }
 
+// lose takes from a path the ends that it has ended.
+func (p *Path) lose(ended ...*member) {
+	p.bereft = true
+	p.backends = slices.DeleteFunc(slices.Clone(p.backends), func(m *member) bool { return slices.Contains(ended, m) })
+}
+
 // Kill deletes the pod that the end is in and returns when it is gone, which is later than
 // the end of its process. Another path may have killed it before. Another pod takes its place in the fleet when one is needed.
 func (e *End) Kill(ctx context.Context) (gone time.Time) {
@@ -32,7 +38,7 @@ func (e *End) Kill(ctx context.Context) (gone time.Time) {
 	ctx, cancel := context.WithTimeoutCause(ctx, killLimit, fmt.Errorf("%v have passed", killLimit))
 	defer cancel()
 	l.drop(ctx, m)
-	e.Path.backends = slices.DeleteFunc(slices.Clone(e.Path.backends), func(o *member) bool { return o == m })
+	e.Path.lose(m)
 	api := l.run.Cluster.Client.CoreV1().Pods(m.real)
 	if err := api.Delete(ctx, m.pod, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 		e.Path.end(reach.GroundBroken, "%s could not be deleted: %v", e, err)
@@ -61,7 +67,7 @@ func (e *End) Crash(ctx context.Context) (gone time.Time) {
 		_, _ = m.ask(ctx, wire.Request{Exit: &wire.Exit{}}) // its stream may end before the reply
 	}
 	gone = time.Now()
-	e.Path.backends = slices.DeleteFunc(slices.Clone(e.Path.backends), func(o *member) bool { return o == m })
+	e.Path.lose(m)
 	if !l.part(m) {
 		return gone
 	}
@@ -83,7 +89,7 @@ func (e *End) Crash(ctx context.Context) (gone time.Time) {
 func (e *End) Reboot(ctx context.Context) (back time.Time) {
 	l, m := e.owned()
 	node := m.node
-	e.Path.backends = nil
+	e.Path.lose(e.Path.backends...)
 	l.drop(ctx, l.run.fleet.on(node)...)
 	if err := l.run.Cluster.Reboot(ctx, l.run.Access, node); err != nil {
 		e.Path.end(reach.GroundBroken, "%v", err)
@@ -120,12 +126,14 @@ func (p *Path) Reassociate(ctx context.Context, o Sockets, inARow int) (client, 
 	p.listen(ctx, o)
 	start := time.Now()
 	var first *assoc.End
+	came := 0
 	for n := 1; ; n++ {
 		c, r := p.Dial(ctx, o)
 		if known := c.known(); first == nil {
 			first = &known
 		}
-		if (r.Errno != "" || r.Late) && time.Since(start) <= p.lab.run.Patience && ctx.Err() == nil {
+		failed := r.Errno != "" || r.Late
+		if p.partly = failed && came > 0; failed && time.Since(start) <= p.lab.run.Patience && ctx.Err() == nil {
 			n = 0
 			await(ctx, time.Now().Add(pace))
 			continue
@@ -135,6 +143,7 @@ func (p *Path) Reassociate(ctx context.Context, o Sockets, inARow int) (client, 
 		if n >= inARow {
 			return c, s
 		}
+		came++
 		c.Close(ctx)
 		s.Close(ctx)
 	}

@@ -30,6 +30,8 @@ type Path struct {
 	target   target
 	backends []*member // the pods that it may lead to
 	others   *crowd
+	bereft   bool                      // of a pod that it has ended itself
+	partly   bool                      // of its attempts to associate again some came to an end and others did not
 	course   *assoc.Course             // what was done on it
 	before   map[*member]wire.Counters // of all agents, when the sockets of the spec began
 	moved    *diag.Ends                // since then, where a path of the walk has ended

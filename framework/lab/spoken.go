@@ -76,6 +76,9 @@ func (l *Lab) symptomsOf(ctx context.Context, paths []*Path, found []assoc.Found
 		seen[k] = true
 		if s.Found == assoc.ConnectFailed {
 			s = l.probed(ctx, p, s)
+			if s.Partly = p.partly; s.Partly && len(s.Trouble) == 0 {
+				s.Found = "" // the table knows better: the path is one that leads to several pods
+			}
 		}
 		out = append(out, s)
 	}

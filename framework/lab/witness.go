@@ -17,8 +17,8 @@ import (
 // places.
 func (l *Lab) witness(ctx context.Context, f *assoc.Found, paths []*Path, do func(context.Context, *Path)) {
 	p := paths[slices.IndexFunc(paths, func(p *Path) bool { return p.course == f.Course })]
-	if l.run.Eyes == nil || f.Ground != reach.GroundFail || len(p.backends) == 0 {
-		return // nobody may look, or there is nothing left to look at
+	if l.run.Eyes == nil || f.Ground != reach.GroundFail || p.bereft {
+		return // nobody may look, or what has failed cannot be done once more
 	}
 	lost, err := l.vanished(ctx, p.anew(), do)
 	for _, loss := range lost {
