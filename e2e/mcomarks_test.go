@@ -98,7 +98,7 @@ func (s *suite) undoMarks(ctx context.Context, run string) error {
 			continue // it takes over the agents of that run
 		}
 		// Budgets in the namespaces of a run that was killed just now would hold a drain.
-		if err := s.cluster.DeleteRun(ctx, m.Run, 2*time.Minute); err != nil {
+		if err := s.cluster.DeleteRun(ctx, m.Run); err != nil {
 			return err
 		}
 	}

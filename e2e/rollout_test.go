@@ -88,7 +88,7 @@ func (s *suite) inherit(ctx context.Context, run string) error {
 	if run == "" {
 		return nil
 	}
-	return s.cluster.DeleteRun(ctx, run, 2*time.Minute)
+	return s.cluster.DeleteRun(ctx, run)
 }
 
 // again reads the nodes anew: they have other boots, and none may be missing. A node that is
@@ -133,7 +133,7 @@ func (k *moduleState) giveUp(ctx context.Context, s *suite, run string) error {
 	if k.end != nil {
 		k.end()
 	}
-	return errors.Join(err, s.cluster.DeleteRun(clean, run, 2*time.Minute))
+	return errors.Join(err, s.cluster.DeleteRun(clean, run))
 }
 
 // askManagement asks the management cluster of a hosted control plane whether it would take

@@ -312,7 +312,7 @@ func (s *suite) bury(ctx context.Context) error {
 		return err
 	}
 	s.say("removing %s", left)
-	return s.cluster.Remove(ctx, left, 2*time.Minute)
+	return s.cluster.Remove(ctx, left)
 }
 
 // begin gives the run an id: that of an earlier run whose agents it takes over, or its own.
@@ -375,7 +375,7 @@ func (s *suite) cleanCluster(ctx context.Context) (int, error) {
 	}
 	if !left.Empty() {
 		s.say("removing %s", left)
-		if err := s.cluster.Remove(ctx, left, 5*time.Minute); err != nil {
+		if err := s.cluster.Remove(ctx, left); err != nil {
 			return exitFailed, err
 		}
 	}

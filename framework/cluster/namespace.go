@@ -1,9 +1,11 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -202,15 +204,19 @@ func (c *Cluster) renewals(ctx context.Context, namespaces []string) (map[string
 	return out, nil
 }
 
-// Remove removes what runs have left and waits until it is gone.
-func (c *Cluster) Remove(ctx context.Context, left Left, timeout time.Duration) error {
+// removeLimit is for namespaces to be gone: nodes out of breath take seconds for each pod.
+const removeLimit = 5 * time.Minute
+
+// Remove removes what runs have left and waits until it is gone, for at most five minutes. The
+// error names what is still there.
+func (c *Cluster) Remove(ctx context.Context, left Left) error {
 	if err := c.deleteWide(ctx, left.Policies); err != nil {
 		return err
 	}
-	return c.deleteNamespaces(ctx, left.Namespaces, timeout)
+	return c.deleteNamespaces(ctx, left.Namespaces)
 }
 
-func (c *Cluster) deleteNamespaces(ctx context.Context, names []string, timeout time.Duration) error {
+func (c *Cluster) deleteNamespaces(ctx context.Context, names []string) error {
 	for _, n := range names {
 		if err := c.Drop(ctx, n); err != nil {
 			return err
@@ -220,19 +226,41 @@ func (c *Cluster) deleteNamespaces(ctx context.Context, names []string, timeout 
 		return nil
 	}
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	waiting, cancel := context.WithTimeout(ctx, removeLimit)
 	defer cancel()
 	for _, n := range names {
-		if err := c.awaitPodsGone(ctx, n); err == nil {
-			c.nudge(ctx, n)
+		if err := c.awaitPodsGone(waiting, n); err == nil {
+			c.nudge(waiting, n)
 		}
 	}
 	for _, n := range names {
-		if err := c.awaitGone(ctx, n); err != nil {
-			return fmt.Errorf("namespace %s is not gone after %v: %w", n, time.Since(start).Round(time.Second), err)
+		if err := c.awaitGone(waiting, n); err != nil {
+			return fmt.Errorf("namespace %s is not gone after %v: %s", n, time.Since(start).Round(time.Second), cmp.Or(c.leftIn(ctx, n), err.Error()))
 		}
 	}
 	return nil
+}
+
+// leftIn says which pods a namespace that is being deleted still has and, where it has none, what
+// else the namespace controller waits for.
+func (c *Cluster) leftIn(ctx context.Context, namespace string) string {
+	var left []string
+	if pods, err := c.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{}); err == nil {
+		for _, p := range pods.Items {
+			left = append(left, fmt.Sprintf("pod %s on node %s", p.Name, p.Spec.NodeName))
+		}
+	}
+	if len(left) > 0 {
+		return "it still has " + strings.Join(left, ", ")
+	}
+	if ns, err := c.Client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{}); err == nil {
+		for _, n := range ns.Status.Conditions {
+			if n.Status == corev1.ConditionTrue {
+				left = append(left, n.Message)
+			}
+		}
+	}
+	return strings.Join(left, "; ")
 }
 
 // nudge has the namespace controller look again at a namespace that is being deleted. It
@@ -259,7 +287,7 @@ func (c *Cluster) Drop(ctx context.Context, name string) error {
 }
 
 // DeleteRun removes everything that a run has, and waits until it is gone.
-func (c *Cluster) DeleteRun(ctx context.Context, run string, timeout time.Duration) error {
+func (c *Cluster) DeleteRun(ctx context.Context, run string) error {
 	namespaces, err := c.OfRun(ctx, run)
 	if err != nil {
 		return err
@@ -269,7 +297,7 @@ func (c *Cluster) DeleteRun(ctx context.Context, run string, timeout time.Durati
 		return err
 	}
 	mine := slices.DeleteFunc(policies, func(p WidePolicy) bool { return p.Run != run })
-	return c.Remove(ctx, Left{Namespaces: namespaces, Policies: mine}, timeout)
+	return c.Remove(ctx, Left{Namespaces: namespaces, Policies: mine})
 }
 
 // OfRun lists the namespaces of a run.

@@ -178,3 +178,23 @@ func TestRunAlive(t *testing.T) {
 		t.Errorf("nobody watched, and it is alive: %v, %v", got, err)
 	}
 }
+
+// Who waits in vain for a namespace to be gone is told what is still there: pods, and else what
+// the API server says of it.
+func TestLeftIn(t *testing.T) {
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: "agent-1"}, Spec: corev1.PodSpec{NodeName: "a"}}
+	ns := func(name string, conditions ...corev1.NamespaceCondition) *corev1.Namespace {
+		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: corev1.NamespaceStatus{Conditions: conditions}}
+	}
+	c := &Cluster{Client: fake.NewClientset(pod, ns("x"), ns("empty"), ns("held",
+		corev1.NamespaceCondition{Type: corev1.NamespaceDeletionContentFailure, Status: corev1.ConditionFalse, Message: "all is well"},
+		corev1.NamespaceCondition{Type: corev1.NamespaceFinalizersRemaining, Status: corev1.ConditionTrue, Message: "example.com/hold in 1 resource instances"},
+	))}
+	for namespace, want := range map[string]string{
+		"x": "it still has pod agent-1 on node a", "held": "example.com/hold in 1 resource instances", "empty": "", "gone": "",
+	} {
+		if got := c.leftIn(t.Context(), namespace); got != want {
+			t.Errorf("%s: %q, want %q", namespace, got, want)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package cluster
 import (
 	"slices"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -102,7 +101,7 @@ func TestWhatRunsHaveLeft(t *testing.T) {
 			t.Errorf("beside %v: %s, %v; want %s", tt.namespaces, left, err, tt.want)
 		}
 	}
-	if err := c.Remove(t.Context(), Left{Policies: []WidePolicy{{Kind: "ClusterNetworkPolicy", Name: "of-nobody", Run: "nobody"}, {Kind: "ClusterNetworkPolicy", Name: "gone", Run: "dead"}}}, time.Second); err != nil {
+	if err := c.Remove(t.Context(), Left{Policies: []WidePolicy{{Kind: "ClusterNetworkPolicy", Name: "of-nobody", Run: "nobody"}, {Kind: "ClusterNetworkPolicy", Name: "gone", Run: "dead"}}}); err != nil {
 		t.Fatal(err)
 	}
 	all, err := c.WidePolicies(t.Context())

@@ -86,7 +86,7 @@ func Start(ctx context.Context, c *cluster.Cluster, o Options) (*Run, error) {
 func (r *Run) Stop(ctx context.Context) error {
 	r.fleet.close()
 	defer r.stop()
-	return r.Cluster.DeleteRun(ctx, r.ID, 2*time.Minute)
+	return r.Cluster.DeleteRun(ctx, r.ID)
 }
 
 // Namespaces lists the real names of the run's namespaces.
