@@ -21,39 +21,35 @@ type extension struct {
 	messages []wire.SendMessage // each way
 }
 
-// extensions need of Linux (net/sctp/socket.c, 6.1) what no pod can be sure to have.
-//
-// SCTP_INTERLEAVING_SUPPORTED is EPERM where net.sctp.intl_enable is 0, as it is by default, in
-// the pod's network namespace, and where SCTP_FRAGMENT_INTERLEAVE was not set before. The sysctl
-// is none that a kubelet takes for safe, so that only an administrator can set it; no socket
-// option does. Without another scheduler than the kernel's own, which ends one message before it
+// interleaving needs of Linux (net/sctp/socket.c, 6.1) what no pod has unless it asks its kubelet
+// for a sysctl that is not safe: SCTP_INTERLEAVING_SUPPORTED is EPERM where net.sctp.intl_enable is
+// 0, as it is by default, in the pod's network namespace, and where SCTP_FRAGMENT_INTERLEAVE was not
+// set before. Without another scheduler than the kernel's own, which ends one message before it
 // begins the next, nothing would be interleaved.
-//
-// AUTH needs no sysctl since Linux 5.4: SCTP_AUTH_SUPPORTED switches it on for a socket, before
-// SCTP_AUTH_CHUNK and the keys, which are EACCES without it. Older kernels do not know that
+var interleaving = extension{
+	"interleaved messages (I-DATA)",
+	socketsWith(
+		wire.Option{Name: wire.Interleave, Value: 2},
+		wire.Option{Name: wire.IData, Value: 1},
+		wire.Option{Name: wire.StreamScheduler, Value: roundRobin},
+	),
+	assoc.Agreed{Interleaving: true},
+	append(onStream(0, bytes(200<<10)...), onStream(1, growing(20, 100, 10)...)...),
+}
+
+// authentication needs no sysctl since Linux 5.4: SCTP_AUTH_SUPPORTED switches it on for a socket,
+// before SCTP_AUTH_CHUNK and the keys, which are EACCES without it. Older kernels do not know that
 // option (ENOPROTOOPT), and follow net.sctp.auth_enable alone, which is 0 by default.
-var extensions = []extension{
-	{
-		"interleaved messages (I-DATA)",
-		socketsWith(
-			wire.Option{Name: wire.Interleave, Value: 2},
-			wire.Option{Name: wire.IData, Value: 1},
-			wire.Option{Name: wire.StreamScheduler, Value: roundRobin},
-		),
-		assoc.Agreed{Interleaving: true},
-		append(onStream(0, bytes(200<<10)...), onStream(1, growing(20, 100, 10)...)...),
-	},
-	{
-		"authenticated messages (AUTH)",
-		socketsWith(
-			wire.Option{Name: wire.AuthSupported, Value: 1},
-			wire.Option{Name: wire.AuthChunk, Value: chunkData},
-			wire.Option{Name: wire.AuthKey, Value: 1, Key: "both ends of the suite's associations have this key"},
-			wire.Option{Name: wire.AuthActiveKey, Value: 1},
-		),
-		assoc.Agreed{Auth: []int{chunkData}},
-		onStreams(20, 3),
-	},
+var authentication = extension{
+	"authenticated messages (AUTH)",
+	socketsWith(
+		wire.Option{Name: wire.AuthSupported, Value: 1},
+		wire.Option{Name: wire.AuthChunk, Value: chunkData},
+		wire.Option{Name: wire.AuthKey, Value: 1, Key: "both ends of the suite's associations have this key"},
+		wire.Option{Name: wire.AuthActiveKey, Value: 1},
+	),
+	assoc.Agreed{Auth: []int{chunkData}},
+	onStreams(20, 3),
 }
 
 const (
@@ -61,9 +57,9 @@ const (
 	chunkData  = 0 // RFC 9260 section 3.2
 )
 
-// carry exchanges messages by an extension on the paths on which the kernels of both ends allow
-// it, and reports where they do and where they do not.
-func (x extension) carry(ctx SpecContext, l *lab.Lab) {
+// carryWherePossible exchanges messages by an extension on the paths on which the kernels of both
+// ends allow it, and reports where they do and where they do not.
+func (x extension) carryWherePossible(ctx SpecContext, l *lab.Lab) {
 	GinkgoHelper()
 	var mu sync.Mutex
 	var refusals []lab.Refusal
@@ -71,7 +67,7 @@ func (x extension) carry(ctx SpecContext, l *lab.Lab) {
 	l.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
 		refused := p.Refusals(ctx, x.sockets)
 		if len(refused) == 0 {
-			x.carryOn(ctx, p)
+			x.carry(ctx, p)
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -87,11 +83,13 @@ func (x extension) carry(ctx SpecContext, l *lab.Lab) {
 	}
 }
 
-func (x extension) carryOn(ctx context.Context, p *path) {
+// carry exchanges messages by an extension, on which both ends must agree.
+func (x extension) carry(ctx context.Context, p *path) (client, server *lab.End) {
 	c, s := p.Associate(ctx, x.sockets)
 	for _, e := range []*lab.End{c, s} {
 		e.Status(ctx)
 		e.Expect(x.agreed)
 	}
 	exchange(ctx, c, s, x.messages...)
+	return c, s
 }

@@ -148,6 +148,10 @@ var scenes = []struct {
 		{0, status(func(st *wire.SocketStatus) { st.Interleaving = false }), "both ends asked for user message interleaving (I-DATA chunks), and by the kernel of x/client@1 on a it was not agreed on with x/server@1 on b", Fault{}},
 		{0, status(func(st *wire.SocketStatus) { st.AuthChunks = []int{193} }), "both ends asked for authenticated chunks of type 0 (0 is DATA), and by the kernel of x/client@1 on a it was not agreed on with x/server@1 on b", Fault{}},
 	}},
+	{"one that overtakes", Overtakes{Stream: 1}, server, client, []*Step{told(server, arrivals(three[1], three[0])...)}, []deceit{
+		{0, events(arrivals(three...)...), "x/server@1 on b received 10 bytes on stream 0 first: what was sent on stream 1 has overtaken nothing, although both ends agreed to interleave messages", Fault{}},
+		{0, events(change("COMM_LOST")), "x/server@1 on b received nothing: what was sent on stream 1 has overtaken nothing", Fault{}},
+	}},
 	{"a message in parts", InParts{Above: 25}, server, client, []*Step{passed(client, three...), after(told(server, arrivals(three...)...), read([2]int{1, 0}, [2]int{1, 0}, [2]int{4, 2}))}, []deceit{
 		{1, read([2]int{1, 0}, [2]int{1, 0}, [2]int{1, 0}), "x/server@1 on b received 30 bytes on stream 0 without partial delivery (reads: 1), although its receive window has room for 25", Fault{}},
 		{1, read([2]int{1, 0}, [2]int{1, 0}, [2]int{4, 0}), "x/server@1 on b received 30 bytes on stream 0 without partial delivery (reads: 4), although its receive window has room for 25", Fault{}},

@@ -48,6 +48,24 @@ func (x Agreed) judge(k *known) *Fault {
 	return wrongly("both ends asked for %s, and by the kernel of %s it was not agreed on with %s", strings.Join(lacks, " and "), k.of.Name, k.peer.Name)
 }
 
+// Overtakes expects what the end has received first to be of one stream, although a message of
+// another was sent before and was still under way (RFC 8260 section 2.2).
+type Overtakes struct {
+	Stream uint16 `json:"stream"`
+}
+
+func (x Overtakes) judge(k *known) *Fault {
+	messages := Messages(k.events(k.of))
+	if len(messages) > 0 && messages[0].Stream == x.Stream {
+		return nil
+	}
+	first := "nothing"
+	if len(messages) > 0 {
+		first = fmt.Sprintf("%d bytes on stream %d first", messages[0].Size, messages[0].Stream)
+	}
+	return wrongly("%s received %s: what was sent on stream %d has overtaken nothing, although both ends agreed to interleave messages", k.of.Name, first, x.Stream)
+}
+
 // Numbered expects the numbers of each stream to have gone up one by one from 0.
 type Numbered struct{}
 

@@ -118,7 +118,7 @@ func Replay(r io.Reader) ([]*Walk, error) {
 var kinds = map[string]Expectation{
 	"arrives": Arrives{}, "intact": Intact{}, "closes": Closes{}, "hears": Hears{}, "gathers": Gathers{},
 	"connects": Connects{}, "restarts": Restarts{}, "unheard": Unheard{}, "gives-up": GivesUp{}, "accepted": Accepted{},
-	"streams": Streams{}, "agreed": Agreed{}, "numbered": Numbered{}, "renumbered": Renumbered{}, "in-parts": InParts{}, "only": Only{}, "widens": Widens{}, "refuses": Refuses{}, "mortal": Mortal{},
+	"streams": Streams{}, "agreed": Agreed{}, "overtakes": Overtakes{}, "numbered": Numbered{}, "renumbered": Renumbered{}, "in-parts": InParts{}, "only": Only{}, "widens": Widens{}, "refuses": Refuses{}, "mortal": Mortal{},
 	"learns": Learns{}, "gone": Gone{}, "quiet": Quiet{}, "beats": Beats{}, "one": One{}, "paths": Paths{}, "addresses": Addresses{},
 	"elsewhere": Elsewhere{},
 }

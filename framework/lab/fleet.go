@@ -179,11 +179,11 @@ func (f *fleet) pod(s seat, labels map[string]string) (*corev1.Pod, error) {
 	maps.Copy(pod.Labels, labels)
 	pod.Spec.Containers[0].Image = f.run.Image
 	pod.Spec.Affinity = cluster.OnNode(s.node)
-	switch s.namespace {
-	case hostNetwork:
+	if s.namespace == hostNetwork {
 		onHostNetwork(&pod.Spec)
-	case inUDP:
-		pod.Spec.SecurityContext.Sysctls = append(pod.Spec.SecurityContext.Sysctls, udpPort)
+	}
+	if sysctl, has := unsafe[s.namespace]; has {
+		pod.Spec.SecurityContext.Sysctls = append(pod.Spec.SecurityContext.Sysctls, sysctl)
 	}
 	return pod, nil
 }

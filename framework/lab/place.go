@@ -26,12 +26,14 @@ const (
 // nameLabel is on a namespace of a run; its value is what specs call it.
 const nameLabel = "ns"
 
-// inUDP is the namespace of pods whose network carries SCTP in UDP, too (RFC 6951): they
-// have a sysctl that is not among those which every cluster lets its pods have.
-const inUDP = "udp"
-
-// udpPort is that sysctl and the port that IANA has assigned (RFC 6951 section 5.1).
-var udpPort = corev1.Sysctl{Name: "net.sctp.udp_port", Value: "9899"}
+// unsafe are the namespaces of pods whose network does what no network does unless it is told to,
+// by a sysctl that is not among those which every cluster lets its pods have: it carries SCTP in
+// UDP, too, on the port that IANA has assigned (RFC 6951 section 5.1), or lets sockets ask for
+// interleaved messages (RFC 8260).
+var unsafe = map[string]corev1.Sysctl{
+	"udp":   {Name: "net.sctp.udp_port", Value: "9899"},
+	"idata": {Name: "net.sctp.intl_enable", Value: "1"},
+}
 
 // nowhere is the number of the node that an agent outside of the cluster is on.
 const nowhere = 0
@@ -52,8 +54,7 @@ func (r *Run) seat(o order, place int) seat {
 // level is what Pod Security admits in a namespace: below privileged no pod gets anything of
 // its node's network, nor a sysctl that is not safe.
 func level(namespace string) psa.Level {
-	switch namespace {
-	case hostNetwork, hostPorts, inUDP:
+	if _, is := unsafe[namespace]; is || namespace == hostNetwork || namespace == hostPorts {
 		return psa.LevelPrivileged
 	}
 	return psa.LevelRestricted
