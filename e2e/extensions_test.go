@@ -26,16 +26,18 @@ type extension struct {
 // 0, as it is by default, in the pod's network namespace, and where SCTP_FRAGMENT_INTERLEAVE was not
 // set before. Without another scheduler than the kernel's own, which ends one message before it
 // begins the next, nothing would be interleaved.
-var interleaving = extension{
-	"interleaved messages (I-DATA)",
-	socketsWith(
-		wire.Option{Name: wire.Interleave, Value: 2},
-		wire.Option{Name: wire.IData, Value: 1},
-		wire.Option{Name: wire.StreamScheduler, Value: roundRobin},
-	),
-	assoc.Agreed{Interleaving: true},
-	append(onStream(0, bytes(200<<10)...), onStream(1, growing(20, 100, 10)...)...),
-}
+//
+// The window holds a third of largeMessage, so that the rest of it waits at the sender with what is
+// sent after it until somebody reads.
+var interleaving = socketsWith(
+	wire.Option{Name: wire.Interleave, Value: 2},
+	wire.Option{Name: wire.IData, Value: 1},
+	wire.Option{Name: wire.StreamScheduler, Value: roundRobin},
+	wire.Option{Name: wire.ReceiveBuffer, Value: narrowWindow},
+)
+
+// largeMessage is in bytes, and less than a send buffer of Linux holds (net.core.wmem_default).
+const largeMessage = 3 * narrowWindow
 
 // authentication needs no sysctl since Linux 5.4: SCTP_AUTH_SUPPORTED switches it on for a socket,
 // before SCTP_AUTH_CHUNK and the keys, which are EACCES without it. Older kernels do not know that
@@ -84,12 +86,26 @@ func (x extension) carryWherePossible(ctx SpecContext, l *lab.Lab) {
 }
 
 // carry exchanges messages by an extension, on which both ends must agree.
-func (x extension) carry(ctx context.Context, p *path) (client, server *lab.End) {
+func (x extension) carry(ctx context.Context, p *path) {
 	c, s := p.Associate(ctx, x.sockets)
-	for _, e := range []*lab.End{c, s} {
-		e.Status(ctx)
-		e.Expect(x.agreed)
-	}
+	mustAgree(ctx, x.agreed, c, s)
 	exchange(ctx, c, s, x.messages...)
-	return c, s
+}
+
+// mustAgree fails the path unless both ends have agreed on an extension.
+func mustAgree(ctx context.Context, on assoc.Agreed, ends ...*lab.End) {
+	for _, e := range ends {
+		e.Status(ctx)
+		e.Expect(on)
+	}
+}
+
+// overtake sends a large message on one stream and small ones on another after it, and fails the
+// path unless a small one is the first that arrives.
+func overtake(ctx context.Context, from, to *lab.End) {
+	messages := append(onStream(0, bytes(largeMessage)...), onStream(1, growing(20, 100, 10)...)...)
+	from.Send(ctx, messages...)
+	to.Receive(ctx, len(messages))
+	to.ReceivedAll()
+	to.Expect(assoc.Overtakes{Stream: 1})
 }

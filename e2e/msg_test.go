@@ -245,9 +245,11 @@ var _ = chapter("Messages", func() {
 	}, func(ctx SpecContext) {
 		lab := Deploy(ctx, "idata/server@1:30102", "idata/client@*")
 		lab.OnEach(ctx, "idata/server@same:30102 idata/server@other:30102\nidata/client@* answered answered", func(ctx context.Context, p *path) {
-			c, s := interleaving.carry(ctx, p)
-			c.Expect(assoc.Overtakes{Stream: 1})
-			s.Expect(assoc.Overtakes{Stream: 1})
+			c, s := p.Associate(ctx, interleaving)
+			mustAgree(ctx, assoc.Agreed{Interleaving: true}, c, s)
+			overtake(ctx, c, s)
+			overtake(ctx, s, c)
+			c.Finish(ctx)
 		})
 	})
 })
