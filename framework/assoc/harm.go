@@ -15,6 +15,12 @@ const (
 	ChunkLost      = "chunk-lost" // of another kind than DATA
 )
 
+// always is the largest message in bytes that no path can be too narrow for: with the headers of
+// IPv4, SCTP and its chunk it makes a packet that every host must take (RFC 791 section 3.1).
+// Where smaller ones stay away, too, size is not why: an ordered stream stops at the first that is
+// lost, and specs send messages that grow.
+const always = 576 - 20 - 12 - 16
+
 // Harm names what befell the messages that one end sent on their way to the other, by its
 // class and, where that says more than the differences do, in words for the first line;
 // nothing where all arrived as they were.
@@ -34,7 +40,7 @@ func Harm(s Sent, events []wire.Event) (class, sentence string) {
 		}
 	}
 	switch {
-	case smallest > largest && largest > 0:
+	case smallest > largest && largest > 0 && smallest > always:
 		return SizeBlackHole, fmt.Sprintf("messages of up to %d bytes arrive and those of %d do not, as if packets above a size were lost", largest, smallest)
 	case smallest > 0:
 		return DataLost, "messages are lost"

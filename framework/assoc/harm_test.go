@@ -36,3 +36,15 @@ func TestHarm(t *testing.T) {
 		}
 	}
 }
+
+// What every path has room for is not lost for its size, although a stream that stops at a lost
+// message lets only smaller ones through where messages grow.
+func TestSizeIsNoReasonBelowWhatEveryPathTakes(t *testing.T) {
+	for size, want := range map[int]string{150: DataLost, always: DataLost, always + 1: SizeBlackHole} {
+		sent := Sent{Nonce: "7f3a09", Messages: []wire.SendMessage{{Message: wire.Message{Size: 140}}, {Message: wire.Message{Size: size}}}}
+		came := []wire.Event{{Kind: wire.EventMessage, Size: 140, Digest: wire.Digest(sent.payload(0))}}
+		if class, sentence := Harm(sent, came); class != want {
+			t.Errorf("%d bytes are missing: %q, %q, want %q", size, class, sentence, want)
+		}
+	}
+}
