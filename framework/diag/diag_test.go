@@ -189,6 +189,7 @@ var cases = []example{
 	{"no endpoints", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct), "service-rejects", "the service proxy of node a rejects SCTP"},
 	{"a packet filter that rejects", symptom(client("Icmp6InDestUnreachs", 6)), "rejected-by-icmp", "rejects SCTP with ICMP"},
 	{"replies from another address", symptom(heardOf, spoke, client(wire.InSCTPPacks, 6), client(wire.OutOfBlues, 6), through(ClusterIP, "a")), "reply-from-elsewhere", "node a does not translate them back"},
+	{"replies from another address than a load balancer's", symptom(heardOf, spoke, client(wire.InSCTPPacks, 6), client(wire.OutOfBlues, 6), through(LoadBalancer, "")), "reply-from-elsewhere", "node (whichever answers for svc/web:80) does not translate them back"},
 	{"bad checksums before all else", symptom(heardOf, atServer(wire.ChecksumErrors, 6), tcp, direct, through(ClusterIP, "a")), "bad-checksum", "SCTP packets from node a arrive"},
 	{"replies to the pod's own address", symptom(heardOf, spoke, client(wire.InSCTPPacks, 6), client(wire.OutOfBlues, 6)), "reply-from-elsewhere", "replies belong to none of the client's associations (node b to node a)"},
 	{"cookies", symptom(heardOf, spoke, client(wire.InSCTPPacks, 1), client(wire.T1CookieExpireds, 6)), "cookie-lost", "the COOKIE-ECHO or its COOKIE-ACK is lost (between nodes a and b)"},

@@ -373,8 +373,11 @@ var (
 
 func clientNodes(s Symptom) string { return s.ClientNode }
 func serverNodes(s Symptom) string { return cmp.Or(s.ServerNode, s.Node) }
-func nodes(s Symptom) string       { return s.Node }
-func servers(s Symptom) string     { return s.Server + " on node " + cmp.Or(s.ServerNode, s.Node) }
+
+// nodes are those that translate an address; for a load balancer's nobody but it knows.
+func nodes(s Symptom) string { return cmp.Or(s.Node, "(whichever answers for "+s.Server+")") }
+
+func servers(s Symptom) string { return s.Server + " on node " + cmp.Or(s.ServerNode, s.Node) }
 
 // enforcer is the node whose policy engine decides: where policies are for egress only, the
 // client's; else that of the pod which answered or should have.
