@@ -26,7 +26,7 @@ var _ = chapter("The SCTP module", func() {
 		if err != nil {
 			conclude(reach.GroundBroken, "MOD-01: "+err.Error())
 		}
-		var broken []string
+		var broken, where []string
 		for _, n := range here.cluster.Nodes {
 			node := here.modules.node(n.Name)
 			node.Pod = now[n.Name]
@@ -35,10 +35,11 @@ var _ = chapter("The SCTP module", func() {
 				reason, why := node.Why()
 				AddReportEntry(spec.ClassEntry, string(reason), ReportEntryVisibilityNever)
 				broken = append(broken, fmt.Sprintf("  node %s: %s\n    %s", n.Name, why, calls(failed)))
+				where = append(where, fmt.Sprintf("%s (%s)", n.Name, reason))
 			}
 		}
 		if len(broken) > 0 {
-			Fail(fmt.Sprintf("MOD-01: pods cannot open SCTP sockets on %d of %d nodes\n\n%s\n", len(broken), len(here.cluster.Nodes), strings.Join(broken, "\n")))
+			Fail(fmt.Sprintf("MOD-01: pods cannot open SCTP sockets on %d of %d nodes: %s\n\n%s\n", len(broken), len(here.cluster.Nodes), strings.Join(where, ", "), strings.Join(broken, "\n")))
 		}
 	})
 

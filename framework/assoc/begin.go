@@ -21,12 +21,11 @@ func (x Connects) judge(k *known) *Fault {
 	if !failed(s.Reply) {
 		return nil
 	}
-	again := ""
 	if x.After != nil {
 		first := k.back(0, *x.After, wire.DoDial)
-		again = " again in " + (s.At.Sub(first.At) + took(s.Reply)).Round(time.Millisecond).String()
+		return wrongly("%s could not connect to %s again and again in %v; last try: %s", k.of.Name, x.To, (s.At.Sub(first.At) + took(s.Reply)).Round(time.Millisecond), outcome(s.Reply)).as(ConnectFailed)
 	}
-	return wrongly("%s could not connect to %s%s: %s", s.Agent, x.To, again, outcome(s.Reply)).as(ConnectFailed)
+	return wrongly("%s could not connect to %s: %s", k.of.Name, x.To, outcome(s.Reply)).as(ConnectFailed)
 }
 
 // Restarts expects the end to have begun again from the port of a former association.
@@ -85,5 +84,5 @@ func (x Accepted) judge(k *known) *Fault {
 		}
 		asked = append(asked, s.Agent)
 	}
-	return wrongly("%s is connected to %s, and nobody has accepted the association: %s", client, x.To, strings.Join(slices.Compact(asked), ", ")).as(ConnectFailed)
+	return wrongly("%s is connected to %s, and none of these has accepted the association: %s", client, x.To, strings.Join(slices.Compact(asked), ", ")).as(ConnectFailed)
 }

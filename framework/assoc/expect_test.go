@@ -119,12 +119,12 @@ var scenes = []struct {
 		{0, events(change("COMM_LOST")), "the RE-CONFIG of x/client@1 on a had no effect on x/server@1 on b, which was told COMM_LOST last in 3s", Fault{Class: ChunkLost}},
 	}},
 	{"an association", Connects{To: "x/server@1:80"}, client, End{}, []*Step{dialled(wire.SocketReply{Ended: 500})}, []deceit{
-		{0, errno("ETIMEDOUT"), "x/client@1 could not connect to x/server@1:80: ETIMEDOUT (a call) after 1ms", Fault{Class: ConnectFailed}},
+		{0, errno("ETIMEDOUT"), "x/client@1 on a could not connect to x/server@1:80: ETIMEDOUT (a call) after 1ms", Fault{Class: ConnectFailed}},
 	}},
 	{"an association in the end", Connects{To: "x/server@1:80", After: &client}, End{Name: "x/client@1 on a", Number: 3}, End{}, []*Step{
 		dialled(wire.SocketReply{Errno: "ETIMEDOUT"}), did(End{Number: 3}, wire.SocketOp{Do: wire.DoDial}, &wire.SocketReply{Ended: 2000}),
 	}, []deceit{
-		{1, errno("ECONNREFUSED"), "could not connect to x/server@1:80 again in 1.002s: ECONNREFUSED (a call) after 2ms", Fault{Class: ConnectFailed}},
+		{1, errno("ECONNREFUSED"), "could not connect to x/server@1:80 again and again in 1.002s; last try: ECONNREFUSED (a call) after 2ms", Fault{Class: ConnectFailed}},
 	}},
 	{"one from the same port", Restarts{}, client, End{}, []*Step{did(client, wire.SocketOp{Do: wire.DoDial, Local: netip.MustParseAddrPort("10.0.0.2:4711")}, &wire.SocketReply{})}, []deceit{
 		{0, errno("ETIMEDOUT"), "x/client@1 could not begin again from port 4711, from which its peer still has an association: ETIMEDOUT", Fault{Class: ConnectFailed}},
@@ -138,7 +138,7 @@ var scenes = []struct {
 		{0, func(s *Step) { s.Reply.Ended = 3_660_000 }, `ended with ETIMEDOUT after 3.66s`, Fault{}},
 	}},
 	{"one that is accepted", Accepted{To: "svc/web:80"}, server, client, []*Step{dialled(wire.SocketReply{}), accepted(wire.SocketReply{Late: true}), accepted(wire.SocketReply{})}, []deceit{
-		{2, late, "x/client@1 is connected to svc/web:80, and nobody has accepted the association: x/server@1", Fault{Class: ConnectFailed}},
+		{2, late, "x/client@1 is connected to svc/web:80, and none of these has accepted the association: x/server@1", Fault{Class: ConnectFailed}},
 		{2, errno("EMFILE"), "x/server@1 could not accept the association that x/client@1 has: EMFILE", Fault{Class: ConnectFailed}},
 	}},
 	{"streams", Streams{Out: 3, In: 5}, client, server, []*Step{showed(client, wire.SocketStatus{OutStreams: 3, InStreams: 5})}, []deceit{
@@ -209,7 +209,7 @@ var scenes = []struct {
 		{1, events(wire.Event{State: "COMM_UP", Assoc: 4}), "x/client@1 on a has 2 associations, wanted 1", Fault{}},
 	}},
 	{"a path's state", Paths{State: "ACTIVE", Addrs: []netip.Addr{there}, Within: time.Second}, client, server, []*Step{showed(client, wire.SocketStatus{Peers: []wire.PeerAddr{{Addr: there, State: "ACTIVE"}}})}, []deceit{
-		{0, status(func(st *wire.SocketStatus) { st.Peers[0].State = "INACTIVE" }), "of the addresses to which x/client@1 on a may send 10.0.0.1 is INACTIVE, wanted ACTIVE within 1s", Fault{}},
+		{0, status(func(st *wire.SocketStatus) { st.Peers[0].State = "INACTIVE" }), "of the paths of x/client@1 on a, 10.0.0.1 is INACTIVE, wanted ACTIVE within 1s", Fault{}},
 		{0, status(func(st *wire.SocketStatus) { st.Peers[0].Addr = far }), "10.0.0.1 is not listed", Fault{}},
 	}},
 	{"addresses", Addresses{Own: []netip.Addr{here}, Peer: []netip.Addr{far, there}}, client, server, []*Step{showed(client, wire.SocketStatus{Local: []netip.Addr{here}, Peers: []wire.PeerAddr{{Addr: there}, {Addr: far}}})}, []deceit{

@@ -65,7 +65,7 @@ func (w *Walk) Text(found []Found, causes []reach.Cause) (reach.Ground, string) 
 	if first.Unseen != "" {
 		fmt.Fprintf(&b, "  no whole capture: %s\n", first.Unseen)
 	}
-	fmt.Fprintf(&b, "  evidence: %s      again: make e2e FOCUS=%s\n", w.Evidence, w.ID)
+	fmt.Fprintf(&b, "  evidence: %s      again: with FOCUS=%s\n", w.Evidence, w.ID)
 	return first.Ground, b.String()
 }
 

@@ -136,7 +136,7 @@ func (x Paths) Other(st wire.SocketStatus) (out []string) {
 
 func (x Paths) judge(k *known) *Fault {
 	if other := x.Other(k.status(0)); len(other) > 0 {
-		return wrongly("of the addresses to which %s may send %s, wanted %s within %v", k.of.Name, strings.Join(other, ", "), x.State, x.Within)
+		return wrongly("of the paths of %s, %s, wanted %s within %v", k.of.Name, strings.Join(other, ", "), x.State, x.Within)
 	}
 	return nil
 }

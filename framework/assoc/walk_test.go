@@ -160,7 +160,7 @@ func TestText(t *testing.T) {
 	}
 	const want = "ASC-99: ABORT left the client pod, never left node a; fault 2; seen on 5 of 6 paths: path 2 (ipv6)\n" +
 		"\n  path 0 (ipv6): fault 0\n\n  path 1 (ipv6): fault 1\n\n  path 2 (ipv6): fault 2\n\n  path 3 (ipv6): fault 3\n" +
-		"\n  and 1 more paths, see associations.jsonl\n  no whole capture: node b is gone\n  evidence: there      again: make e2e FOCUS=ASC-99\n"
+		"\n  and 1 more paths, see associations.jsonl\n  no whole capture: node b is gone\n  evidence: there      again: with FOCUS=ASC-99\n"
 	if text != want {
 		t.Errorf("it says\n%s\nwant\n%s", text, want)
 	}

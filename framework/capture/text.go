@@ -149,6 +149,15 @@ func (c chunk) text() string {
 	return name
 }
 
+// identity tells a chunk from others of its association, also where something on the way has
+// changed what it says: DATA goes by its number.
+func (c chunk) identity() string {
+	if (c.kind == chunkData || c.kind == chunkIData) && len(c.value) >= 4 {
+		return fmt.Sprintf("%s tsn %d", c.name(), binary.BigEndian.Uint32(c.value))
+	}
+	return c.text()
+}
+
 // addresses are those that an INIT lists beside the one it comes from. NAT does not
 // rewrite them.
 func addresses(b []byte) string {

@@ -60,6 +60,10 @@ func (c course) vanished(seen []sighting, tags []uint32) []Loss {
 	return out
 }
 
+// always is the size in bytes of packets that every host must take (RFC 791 section 3.1): smaller
+// ones are not lost for their size, although specs send messages that grow.
+const always = 576
+
 // loss judges the packets of a kind. That some are lost and others are not is how networks
 // are, unless it goes by their size.
 func (c course) loss(kind uint8, journeys []*journey) (Loss, bool) {
@@ -77,7 +81,7 @@ func (c course) loss(kind uint8, journeys []*journey) (Loss, bool) {
 	}
 	name := chunk{kind: kind}.name()
 	switch {
-	case sent == 0, sent == 1 && !once(kind), shortest <= longest:
+	case sent == 0, sent == 1 && !once(kind), shortest <= longest, longest > 0 && shortest <= always:
 		return Loss{}, false
 	case longest > 0:
 		name = fmt.Sprintf("%s in packets of %d bytes (those of up to %d bytes arrive)", name, shortest, longest)
@@ -94,7 +98,7 @@ func (c course) journeys(seen []sighting, tags []uint32) []*journey {
 		if s.icmp || len(s.chunks) == 0 || !slices.Contains(tags, s.tag) {
 			continue
 		}
-		p, place := parcel{s.tag, s.chunks[0].text()}, c.index(s.at)
+		p, place := parcel{s.tag, s.chunks[0].identity()}, c.index(s.at)
 		j := known[p]
 		if j == nil {
 			j = &journey{kind: s.chunks[0].kind, length: s.length, last: -1}

@@ -137,17 +137,17 @@ var cases = []example{
 	{"a policy that TCP heeds", symptom(answered, denied, policy, tcpDead), "policy-ignores-sctp", "node b denies TCP and lets SCTP pass"},
 	{"a policy that is heeded on other paths, and that admits SCTP only", symptom(answered, denied, policy, beside, tcpDead), "policy-admits-denied", "the policy engine for servers on node b admits a path that the policy denies, though it denies others"},
 	{"a policy that admits SCTP only, on no other path", symptom(answered, denied, policy, apart, tcpDead), "policy-admits-denied", "admits a path that the policy denies, though it denies TCP there"},
-	{"a policy for egress that nobody heeds", symptom(answered, denied, policy, outward, tcp), "policy-not-enforced", "nobody enforces the policy for clients on node a"},
-	{"a policy that nobody heeds behind a NodePort of another node", symptom(answered, denied, policy, tcp, through(NodePort, "a")), "policy-not-enforced", "nobody enforces the policy for servers on node b"},
-	{"a policy that nobody heeds", symptom(answered, denied, policy, tcp), "policy-not-enforced", "nobody enforces the policy for servers on node b"},
-	{"a policy, and TCP was not asked", symptom(answered, denied, policy), "policy-not-enforced", "nobody enforces the policy"},
-	{"a policy that says refused, and nobody heeds", symptom(answered, refusal, policy, tcp), "policy-not-enforced", "nobody enforces the policy"},
+	{"a policy for egress that nobody heeds", symptom(answered, denied, policy, outward, tcp), "policy-not-enforced", "what the policy denies for clients on node a is answered"},
+	{"a policy that nobody heeds behind a NodePort of another node", symptom(answered, denied, policy, tcp, through(NodePort, "a")), "policy-not-enforced", "what the policy denies for servers on node b is answered"},
+	{"a policy that nobody heeds", symptom(answered, denied, policy, tcp), "policy-not-enforced", "what the policy denies for servers on node b is answered"},
+	{"a policy, and TCP was not asked", symptom(answered, denied, policy), "policy-not-enforced", "what the policy denies for servers"},
+	{"a policy that says refused, and nobody heeds", symptom(answered, refusal, policy, tcp), "policy-not-enforced", "what the policy denies for servers"},
 	{"a port that should be closed", symptom(answered, denied), "answered-without-server", "something answers at x/server:80 on node b where nothing should"},
-	{"a Service that is to lead nowhere", symptom(answered, denied, through(NodePort, "b")), "service-leads-on", "the service proxy of node b leads to a pod although the Service is to lead nowhere"},
+	{"a Service that is to lead nowhere", symptom(answered, denied, through(NodePort, "b")), "service-leads-on", "the service proxy of node b leads to a pod where the Service must lead nowhere"},
 	{"a policy that let something pass, though TCP is open", symptom(denied, policy, tcp), "policy-leaks", "the policy engine for servers on node b let a path pass that it denies when asked again"},
 	{"a policy that lets pass, and rejects", symptom(aborted, denied, policy), "policy-leaks", "let a path pass that it denies"},
 	{"a policy that let TCP pass", symptom(denied, policy, over(wire.TCP)), "policy-leaks", "let a path pass that it denies"},
-	{"a denial that came late", symptom(denied, tcp), "intermittent", "asked again it is denied as it is to be (node a to node b)"},
+	{"a denial that came late", symptom(denied, tcp), "intermittent", "asked again it is denied, as it must be (node a to node b)"},
 	{"a rejection that became a silence", symptom(refusal, policy, tcp), "sctp-dropped", "SCTP is dropped before it reaches the server"},
 	{"a client behind another address", symptom(again(masqueraded())), "client-address-lost", "the server sees another address than its client's (node a to node b)"},
 	{"a policy that is gone", symptom(gone, tcpDead, udpDead), "policy-lingers", "the policy that denied it is gone, and the policy engine for servers on node b still denies"},
@@ -160,13 +160,13 @@ var cases = []example{
 	{"a host without SCTP behind a Service", symptom(again(ended("connect", "ENOPROTOOPT")), through(ClusterIP, "a")), "no-sctp-on-server-node", "a host without SCTP answers for node b"},
 	{"a changed message", symptom(answered, func(s *Symptom) { s.Again.Evidence.Records = nil }), "message-damaged", "the answer is not what it must be: x/server did not record the nonce (between nodes a and b)"},
 	{"a damaged greeting, which names nobody", symptom(again(damaged())), "message-damaged", "the answer is not what it must be: the greeting was damaged: 170 bytes with digest 00ff came (between nodes a and b)"},
-	{"it works now", symptom(answered), "intermittent", "comes and goes"},
+	{"it works now", symptom(answered), "intermittent", "the path failed, and asked again it is answered"},
 	{"a policy that admits", symptom(policy), "policy-denies-allowed", "the policy engine for servers on node b denies a path that the policy admits"},
 	{"a policy that admits TCP", symptom(policy, over(wire.TCP)), "policy-denies-allowed", "denies a path that the policy admits"},
-	{"TCP that is silent, though SCTP packets came for others", symptom(heardOf, over(wire.TCP)), "not-sctp", "TCP node a to node b fails, which is not SCTP's fault"},
+	{"TCP that is silent, though SCTP packets came for others", symptom(heardOf, over(wire.TCP)), "not-sctp", "TCP fails (node a to node b): not SCTP's fault"},
 	{"TCP alone through a Service", symptom(over(wire.TCP), through(ClusterIP, "a"), direct), "service-down", "the service proxy leads nowhere for TCP on node a (the pod's address works)"},
-	{"UDP that is refused through a Service", symptom(aborted, over(wire.UDP), through(ClusterIP, "a")), "not-sctp", "UDP node a to node b fails"},
-	{"TCP that works now", symptom(answered, over(wire.TCP)), "intermittent", "comes and goes"},
+	{"UDP that is refused through a Service", symptom(aborted, over(wire.UDP), through(ClusterIP, "a")), "not-sctp", "UDP fails (node a to node b)"},
+	{"TCP that works now", symptom(answered, over(wire.TCP)), "intermittent", "the path failed, and asked again it is answered"},
 	{"TCP through a Service to another pod", symptom(again(answeredBy(other)), over(wire.TCP), through(ClusterIP, "a")), "wrong-backend", "the service proxy of node a leads to a pod that is not behind the address"},
 	{"no way there", symptom(again(ended("connect", "EHOSTUNREACH")), tcp), "no-route", "there is no route to the server (node a to node b)"},
 	{"bad checksums there", symptom(heardOf, atServer(wire.ChecksumErrors, 6)), "bad-checksum", "SCTP packets from node a arrive with a bad checksum"},
@@ -189,7 +189,7 @@ var cases = []example{
 	{"no endpoints", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct), "service-rejects", "the service proxy of node a rejects SCTP"},
 	{"a packet filter that rejects", symptom(client("Icmp6InDestUnreachs", 6)), "rejected-by-icmp", "rejects SCTP with ICMP"},
 	{"replies from another address", symptom(heardOf, spoke, client(wire.InSCTPPacks, 6), client(wire.OutOfBlues, 6), through(ClusterIP, "a")), "reply-from-elsewhere", "node a does not translate them back"},
-	{"replies from another address than a load balancer's", symptom(heardOf, spoke, client(wire.InSCTPPacks, 6), client(wire.OutOfBlues, 6), through(LoadBalancer, "")), "reply-from-elsewhere", "node (whichever answers for svc/web:80) does not translate them back"},
+	{"replies from another address than a load balancer's", symptom(heardOf, spoke, client(wire.InSCTPPacks, 6), client(wire.OutOfBlues, 6), through(LoadBalancer, "")), "reply-from-elsewhere", "the node that answers for svc/web:80 does not translate them back"},
 	{"bad checksums before all else", symptom(heardOf, atServer(wire.ChecksumErrors, 6), tcp, direct, through(ClusterIP, "a")), "bad-checksum", "SCTP packets from node a arrive"},
 	{"replies to the pod's own address", symptom(heardOf, spoke, client(wire.InSCTPPacks, 6), client(wire.OutOfBlues, 6)), "reply-from-elsewhere", "replies belong to none of the client's associations (node b to node a)"},
 	{"cookies", symptom(heardOf, spoke, client(wire.InSCTPPacks, 1), client(wire.T1CookieExpireds, 6)), "cookie-lost", "the COOKIE-ECHO or its COOKIE-ACK is lost (between nodes a and b)"},
@@ -426,7 +426,7 @@ func TestCausesAreGrouped(t *testing.T) {
 	if want := "the service proxies of nodes b, c have no working rule for SCTP (the pod's address and the TCP twin work)"; causes[0].Sentence != want {
 		t.Errorf("said is %q", causes[0].Sentence)
 	}
-	if want := "the logs of the service proxies (kube-proxy) on nodes b, c, and its rules for 10.96.0.5:80"; causes[0].Look != want {
+	if want := "the log of the service proxy (kube-proxy) on nodes b, c, and its rules for 10.96.0.5:80"; causes[0].Look != want {
 		t.Errorf("look at %q", causes[0].Look)
 	}
 	gone := symptom(func(s *Symptom) { s.Again.Evidence.Seen = nil })

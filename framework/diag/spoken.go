@@ -21,14 +21,14 @@ const (
 var spoken = []row{
 	{
 		class: ServiceUneven,
-		says:  each(nodes, "the service proxy of node %s does not share out associations as the Service asks for", "the service proxies of nodes %s do not share out associations as the Service asks for"),
+		says:  proxies("%s does not share out associations as the Service asks for", "%s do not share out associations as the Service asks for"),
 		look: func(ss []Symptom) string {
 			return serviceProxy(ss) + "; the Service's EndpointSlices: which pods they list as ready, and for which zones or nodes"
 		},
 	},
 	{
 		class: ServiceNotSticky,
-		says:  each(nodes, "the service proxy of node %s does not keep to the Service's session affinity", "the service proxies of nodes %s do not keep to the Service's session affinity"),
+		says:  proxies("%s does not keep to the Service's session affinity", "%s do not keep to the Service's session affinity"),
 		look: func(ss []Symptom) string {
 			return serviceProxy(ss) + ": whether they have affinity for SCTP as they have it for TCP, and for how many seconds"
 		},

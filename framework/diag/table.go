@@ -73,13 +73,13 @@ var table = []row{
 	{
 		"policy-not-enforced",
 		[]condition{no(wantsAnswer), yes(answers), yes(underPolicy)},
-		engines("nobody enforces the policy for %s on node %s: what it denies is answered", "nobody enforces the policy for %s on nodes %s: what it denies is answered"),
+		engines("what the policy denies for %s on node %s is answered, as if it were not enforced", "what the policy denies for %s on nodes %s is answered, as if it were not enforced"),
 		policyEngine,
 	},
 	{
 		"service-leads-on",
 		[]condition{no(wantsAnswer), yes(answers), yes(translated)},
-		each(nodes, "the service proxy of node %s leads to a pod although the Service is to lead nowhere", "the service proxies of nodes %s lead to pods although the Service is to lead nowhere"),
+		proxies("%s leads to a pod where the Service must lead nowhere", "%s lead to pods where the Service must lead nowhere"),
 		serviceProxy,
 	},
 	{
@@ -99,13 +99,13 @@ var table = []row{
 	{
 		"intermittent",
 		[]condition{yes(deniedNow)},
-		each(ends, "the path comes and goes: asked again it is denied as it is to be (%s)", "the paths come and go: asked again they are denied as they are to be (%s)"),
+		each(ends, "the path was open, and asked again it is denied, as it must be (%s)", "paths were open, and asked again they are denied, as they must be (%s)"),
 		fixed("what changed while it was asked: probes.jsonl has every attempt"),
 	},
 	{
 		"wrong-backend",
 		[]condition{yes(fromElsewhere), yes(translated)},
-		each(nodes, "the service proxy of node %s leads to a pod that is not behind the address", "the service proxies of nodes %s lead to pods that are not behind the address"),
+		proxies("%s leads to a pod that is not behind the address", "%s lead to pods that are not behind the address"),
 		serviceProxy,
 	},
 	{
@@ -131,13 +131,13 @@ var table = []row{
 	{
 		"service-stale",
 		[]condition{yes(wantsAnswer), yes(partly), yes(translated), yes(directAnswers)},
-		each(nodes, "the service proxy of node %s leads some associations to a pod that answers and others nowhere, as to a pod that is gone", "the service proxies of nodes %s lead some associations to pods that answer and others nowhere, as to pods that are gone"),
+		proxies("%s leads some associations to a pod that answers and others nowhere, as to a pod that is gone", "%s lead some associations to pods that answer and others nowhere, as to pods that are gone"),
 		serviceProxy,
 	},
 	{
 		"intermittent",
 		[]condition{yes(wantsAnswer), yes(answers)},
-		each(ends, "the path comes and goes: asked again it is answered (%s)", "the paths come and go: asked again they are answered (%s)"),
+		each(ends, "the path failed, and asked again it is answered (%s)", "paths failed, and asked again they are answered (%s)"),
 		fixed("packet loss and load of the nodes; probes.jsonl has every attempt"),
 	},
 	{
@@ -155,13 +155,13 @@ var table = []row{
 	{
 		"service-down",
 		[]condition{yes(wantsAnswer), no(overSCTP), no(answers), yes(translated), yes(directAnswers)},
-		each(protocolAndNode, "the service proxy leads nowhere for %s (the pod's address works): not SCTP's fault alone", "the service proxies lead nowhere for %s (the pod's address works): not SCTP's fault alone"),
+		each(protocolAndNode, "the service proxy leads nowhere for %s (the pod's address works): not SCTP's fault", "the service proxies lead nowhere for %s (the pod's address works): not SCTP's fault"),
 		serviceProxy,
 	},
 	{
 		"not-sctp",
 		[]condition{yes(wantsAnswer), no(overSCTP)},
-		each(protocolAndEnds, "%s fails, which is not SCTP's fault", "%s fail, which is not SCTP's fault"),
+		each(protocolAndEnds, "%s: not SCTP's fault", "%s: not SCTP's fault"),
 		fixed("the same path over SCTP, in the same table, and the network plugin"),
 	},
 	{
@@ -218,7 +218,7 @@ var table = []row{
 		func(ss []Symptom) string {
 			text := each(func(s Symptom) string { return s.Unlisted }, "%s", "%s")(ss)
 			if ss[0].Node != "" {
-				text += each(nodes, ": the service proxy of node %s cannot know better", ": the service proxies of nodes %s cannot know better")(ss)
+				text += proxies(": %s cannot know better", ": %s cannot know better")(ss)
 			}
 			return text
 		},
@@ -227,7 +227,7 @@ var table = []row{
 	{
 		"service-wrong-port",
 		[]condition{yes(refused), yes(serverStray), yes(translated), yes(directAnswers)},
-		each(nodes, "the service proxy of node %s leads to a port of the pod where nobody listens for SCTP", "the service proxies of nodes %s lead to a port of the pod where nobody listens for SCTP"),
+		proxies("%s leads to a port of the pod where nobody listens for SCTP", "%s lead to a port of the pod where nobody listens for SCTP"),
 		serviceProxy,
 	},
 	{
@@ -245,7 +245,7 @@ var table = []row{
 	{
 		"service-node-answers",
 		[]condition{yes(refused), no(serverHeard), yes(translated)},
-		each(nodes, "associations are refused before they reach a pod: the service proxy of node %s does not translate the address for SCTP", "associations are refused before they reach a pod: the service proxies of nodes %s do not translate the address for SCTP"),
+		proxies("associations are refused before they reach a pod: %s does not translate the address for SCTP", "associations are refused before they reach a pod: %s do not translate the address for SCTP"),
 		serviceProxy,
 	},
 	{
@@ -257,13 +257,13 @@ var table = []row{
 	{
 		"service-down",
 		[]condition{yes(silent), no(serverHeard), yes(translated), yes(directAnswers), no(tcpAnswers)},
-		each(nodes, "the service proxy of node %s leads nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone", "the service proxies of nodes %s lead nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone"),
+		proxies("%s leads nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone", "%s lead nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone"),
 		serviceProxy,
 	},
 	{
 		"service-rejects",
 		[]condition{yes(silent), yes(rejected), yes(translated), no(serverHeard)},
-		each(nodes, "the service proxy of node %s rejects SCTP to the address, as if it had no endpoints", "the service proxies of nodes %s reject SCTP to the address, as if it had no endpoints"),
+		proxies("%s rejects SCTP to the address, as if it had no endpoints", "%s reject SCTP to the address, as if it had no endpoints"),
 		fixed("the Service's EndpointSlices: do they list an SCTP port?"),
 	},
 	{
@@ -275,7 +275,7 @@ var table = []row{
 	{
 		"reply-from-elsewhere",
 		[]condition{yes(silent), yes(clientStray), yes(translated)},
-		each(nodes, "replies come from an address that the client did not ask: node %s does not translate them back", "replies come from addresses that the clients did not ask: nodes %s do not translate them back"),
+		proxies("replies come from an address that the client did not ask: %s does not translate them back", "replies come from addresses that the clients did not ask: %s do not translate them back"),
 		fixed("connection tracking (`conntrack -L -p sctp`) of both nodes; a server bound to the wildcard lists all its addresses"),
 	},
 	{
@@ -317,7 +317,7 @@ var table = []row{
 	{
 		"service-no-rule",
 		[]condition{yes(silent), no(serverHeard), yes(translated), yes(directAnswers), yes(tcpAnswers)},
-		each(nodes, "the service proxy of node %s has no working rule for SCTP (the pod's address and the TCP twin work)", "the service proxies of nodes %s have no working rule for SCTP (the pod's address and the TCP twin work)"),
+		proxies("%s has no working rule for SCTP (the pod's address and the TCP twin work)", "%s have no working rule for SCTP (the pod's address and the TCP twin work)"),
 		serviceProxy,
 	},
 	{
@@ -373,9 +373,7 @@ var (
 
 func clientNodes(s Symptom) string { return s.ClientNode }
 func serverNodes(s Symptom) string { return cmp.Or(s.ServerNode, s.Node) }
-
-// nodes are those that translate an address; for a load balancer's nobody but it knows.
-func nodes(s Symptom) string { return cmp.Or(s.Node, "(whichever answers for "+s.Server+")") }
+func nodes(s Symptom) string       { return s.Node }
 
 func servers(s Symptom) string { return s.Server + " on node " + cmp.Or(s.ServerNode, s.Node) }
 
@@ -417,7 +415,17 @@ func ends(s Symptom) string {
 	if s.ClientNode == s.ServerNode {
 		return "within node " + s.ServerNode
 	}
-	return "node " + s.ClientNode + " to node " + s.ServerNode
+	return at(s.ClientNode) + " to " + at(s.ServerNode)
+}
+
+// outside is where agents are that are on no node of the cluster.
+const outside = "out"
+
+func at(node string) string {
+	if node == outside {
+		return "outside"
+	}
+	return "node " + node
 }
 
 // back is the way of replies.
@@ -454,16 +462,63 @@ func whoDenies(say func([]Symptom) string) func([]Symptom) string {
 }
 
 func protocol(s Symptom) string        { return strings.ToUpper(string(s.Again.Evidence.Probe.Proto)) }
-func protocolAndEnds(s Symptom) string { return protocol(s) + " " + ends(s) }
+func protocolAndEnds(s Symptom) string { return protocol(s) + " fails (" + ends(s) + ")" }
 func protocolAndNode(s Symptom) string { return protocol(s) + " on node " + s.Node }
 
 func policyEngine(ss []Symptom) string {
 	return "the network plugin's policy agent " + each(enforcer, "on node %s", "on nodes %s")(ss) + ", and the policy: " + strings.Join(append(slices.Clone(ss[0].Policies), ss[0].Lifted...), ", ")
 }
 
+// proxies says of whose service proxies a sentence is. Which node answers for the address of a
+// load balancer only that knows.
+func proxies(one, several string) func([]Symptom) string {
+	return func(ss []Symptom) string {
+		named, unnamed := proxyNodes(ss)
+		var who []string
+		switch len(named) {
+		case 0:
+		case 1:
+			who = append(who, "the service proxy of node "+named[0])
+		default:
+			who = append(who, "the service proxies of nodes "+strings.Join(named, ", "))
+		}
+		for _, server := range unnamed {
+			who = append(who, "the node that answers for "+server)
+		}
+		text := one
+		if len(named)+len(unnamed) > 1 {
+			text = several
+		}
+		return fmt.Sprintf(text, strings.Join(who, " and "))
+	}
+}
+
+// proxyNodes are the nodes whose service proxies packets meet, and the servers for which nobody
+// knows them.
+func proxyNodes(ss []Symptom) (named, unnamed []string) {
+	for _, s := range ss {
+		if s.Node != "" {
+			named = append(named, s.Node)
+		} else {
+			unnamed = append(unnamed, s.Server)
+		}
+	}
+	slices.Sort(named)
+	slices.Sort(unnamed)
+	return slices.Compact(named), slices.Compact(unnamed)
+}
+
 func serviceProxy(ss []Symptom) string {
-	return each(nodes, "the log of the service proxy (kube-proxy) on node %s", "the logs of the service proxies (kube-proxy) on nodes %s")(ss) +
-		", and its rules for " + ss[0].Address
+	named, unnamed := proxyNodes(ss)
+	where := "on the node that answers for the address, which the Service's events may name"
+	switch {
+	case len(unnamed) > 0:
+	case len(named) == 1:
+		where = "on node " + named[0]
+	default:
+		where = "on nodes " + strings.Join(named, ", ")
+	}
+	return "the log of the service proxy (kube-proxy) " + where + ", and its rules for " + ss[0].Address
 }
 
 // sizes says from which size on messages are lost.

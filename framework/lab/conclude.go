@@ -64,7 +64,7 @@ func (l *Lab) evident(ctx context.Context, b reach.Basis, text string) string {
 
 // whereabouts is the last line of a failure.
 func (l *Lab) whereabouts() string {
-	return fmt.Sprintf("  evidence: %s      again: make e2e FOCUS=%s\n", l.folder(), l.id)
+	return fmt.Sprintf("  evidence: %s      again: with FOCUS=%s\n", l.folder(), l.id)
 }
 
 // folder is where the spec's evidence goes.

@@ -144,7 +144,7 @@ func TestFaults(t *testing.T) {
 			" got 0 of 2 messages in 20.1s; its peer is ESTABLISHED, unacknowledged chunks: 0, sent again: 0; seen", // at either end
 		}},
 		"nobody accepts": {func(b *bench) { b.swallows = true }, reach.GroundFail, []string{
-			"POL-99: x/client@1 is connected to x/server@1:80, and nobody has accepted the association: x/server@1; seen on 2 of 2 paths: ",
+			"POL-99: x/client@1 is connected to x/server@1:80, and none of these has accepted the association: x/server@1; seen on 2 of 2 paths: ",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -219,7 +219,7 @@ func TestHowPathsEnd(t *testing.T) {
 				return time.Now()
 			})
 		},
-		"x/client@1 could not connect to x/server@1:80 again in 5.25s: ECONNREFUSED (connect: connection refused) after 0s; seen on 1 of 2 paths: x/client@1": func(ctx context.Context, b *bench, p *Path) {
+		"x/client@1 on a could not connect to x/server@1:80 again and again in 5.25s; last try: ECONNREFUSED (connect: connection refused) after 0s; seen on 1 of 2 paths: x/client@1": func(ctx context.Context, b *bench, p *Path) {
 			p.Associate(ctx, Sockets{})
 			p.Meet(ctx)
 			if p.number == 0 { // whoever waits at the door stops the clock

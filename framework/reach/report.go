@@ -121,7 +121,7 @@ const fewFlaws = 4
 // fewPaths are the wrong paths that are printed one by one: the table has them all.
 const fewPaths = 12
 
-// Complaint stands in the first line of every failure that rests on paths.
+// Complaint stands in the first line of every failure that rests on paths which were judged.
 const Complaint = "not as claimed"
 
 // Text is the failure as a person reads it.
@@ -132,7 +132,11 @@ func (r Report) Text() string {
 	for _, res := range r.Results {
 		asked += res.Asked()
 	}
-	fmt.Fprintf(&b, "%s: %s%s%d of %s %s (%s, %s in %s, %s)\n", r.ID, r.cause(), r.excuse(), len(wrong), of("path", asked, len(wrong)), Complaint,
+	complaint := Complaint
+	if r.Ground() == GroundBroken {
+		complaint = "not judged"
+	}
+	fmt.Fprintf(&b, "%s: %s%s%d of %s %s (%s, %s in %s, %s)\n", r.ID, r.cause(), r.excuse(), len(wrong), of("path", asked, len(wrong)), complaint,
 		strings.Join(families(wrong), " and "), count(r.Rounds, "round"), r.Took.Round(100*time.Millisecond), r.State)
 	for _, res := range r.Results {
 		if len(res.Wrong()) == 0 {

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func report(results ...Result) Report {
 	return Report{
 		ID: "POL-05", Results: results, State: Unsettled, Rounds: 11, Took: 30*time.Second + 12*time.Millisecond,
-		Evidence: "_artifacts/run/POL-05", Again: "make e2e FOCUS=POL-05",
+		Evidence: "_artifacts/run/POL-05", Again: "with FOCUS=POL-05",
 	}
 }
 

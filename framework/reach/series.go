@@ -96,7 +96,7 @@ const mostExcused = 3
 // NewSeries begins a series.
 func NewSeries(c Claim) *Series {
 	return &Series{Claim: c, resent: map[string]bool{}, Report: Report{
-		ID: c.ID, State: Unsettled, Evidence: c.Evidence, Again: "make e2e FOCUS=" + c.ID,
+		ID: c.ID, State: Unsettled, Evidence: c.Evidence, Again: "with FOCUS=" + c.ID,
 	}}
 }
 
@@ -301,9 +301,9 @@ func (s *Series) Conclusion() (Ground, string) {
 	case len(s.Foreign) > 0 && s.Report.denies():
 		return GroundUnsupported, fmt.Sprintf("%s: policies that are not the suite's stand in its namespaces and may deny what it asks for: %s\n%s", s.ID, strings.Join(s.Foreign, ", "), s.Report.Text())
 	case s.Control == After:
-		return GroundUnsupported, "the denials are not proven: with the policies gone, what they denied is not open again\n" + s.Report.Text()
+		return GroundUnsupported, s.ID + ": the denials are not proven: without the policies, not all is open again\n" + s.Report.Text()
 	case s.Control == Before && s.Report.Ground() == GroundFail:
-		return GroundUnsupported, "nothing can be proven to be denied: it is not open before\n" + s.Report.Text()
+		return GroundUnsupported, s.ID + ": no denial can be proven: not all was open before\n" + s.Report.Text()
 	default:
 		return s.Report.Ground(), s.Report.Text()
 	}

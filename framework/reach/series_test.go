@@ -205,7 +205,7 @@ func TestGrounds(t *testing.T) {
 		if ground != c.want || (text == "") != (c.want == "") {
 			t.Errorf("%s, control %q: %q, %q", c.found, c.control, ground, text)
 		}
-		if c.control != "" && strings.Contains(c.found, "silent") && !strings.Contains(text, map[Control]string{Before: "it is not open before", After: "not open again"}[c.control]) {
+		if c.control != "" && strings.Contains(c.found, "silent") && !strings.Contains(text, map[Control]string{Before: "not all was open before", After: "not all is open again"}[c.control]) {
 			t.Errorf("%s, control %q: %q", c.found, c.control, text)
 		}
 		settled := claimed("x/server:80", Word(Answered))

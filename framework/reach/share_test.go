@@ -37,7 +37,7 @@ func TestSharingIsJudgedAgain(t *testing.T) {
 		want  string // in the failure
 	}{
 		"each gets some":                         {try(spread, 1, server, other, server), ""},
-		"one gets none":                          {try(spread, 1, server, server), "SVC-08: svc/web:80 shares out its associations wrongly: ipv4: x/other got none of the associations of x/client (x/server 2)\n  evidence: here      again: make e2e FOCUS=SVC-08\n"},
+		"one gets none":                          {try(spread, 1, server, server), "SVC-08: svc/web:80 shares out its associations wrongly: ipv4: x/other got none of the associations of x/client (x/server 2)\n  evidence: here      again: with FOCUS=SVC-08\n"},
 		"one gets none at first":                 {append(try(spread, 1, server), try(spread, 2, server, other)...), ""},
 		"one gets none again":                    {append(try(spread, 1, server, other), try(spread, 2, other)...), "x/server got none"},
 		"one pod every time":                     {try(sticky, 1, other, other), ""},
