@@ -29,7 +29,7 @@ help: ## print the targets
 	@echo "  KUBECONFIG=path IMAGE=ref   judge that cluster, with agents from that image; else the embedded one"
 	@echo "  FOCUS=POL-03,SVC-04         spec IDs, or a regular expression on their texts"
 	@echo "  LABELS='Chapter: containsAny policy'   a Ginkgo label filter"
-	@echo "  MODULE=never|present|daemonset|machineconfig|auto   how SCTP comes to the nodes (never on a named cluster)"
+	@echo "  MODULE=never|present|daemonset|machineconfig|auto   how SCTP comes to the nodes (default on a named cluster: never)"
 	@echo "  JOBS=3                      judge specs in so many processes side by side"
 	@echo "  ARGS='--patience=2m'        more flags, see bin/e2e.test --help"
 	@echo "  NODES=2|3 FAMILY=dual|ipv4|ipv6 PROXY=nftables|iptables|ipvs KEEP=yes|no   the embedded cluster"
@@ -75,7 +75,7 @@ generate: bin/e2e.test ## write the lists that are made from the specs
 	rm -f ci/lanes/*.specs
 	bin/e2e.test --lanes=ci/lanes
 
-clean-cluster: bin/e2e.test ## remove what dead runs left (FORCE=yes: all runs)
+clean-cluster: bin/e2e.test $(if $(NAMED),,bin/testbed) ## remove what dead runs left, on KUBECONFIG=path or the embedded cluster (FORCE=yes: all runs)
 	@scripts/clean-cluster "$(NAMED)" $(if $(filter yes,$(FORCE)),--force)
 
 image: bin/sctp-agent bin/agent-image ## pack the agent's image: PUSH=registry/name or TAR=file

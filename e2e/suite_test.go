@@ -351,7 +351,7 @@ func (s *suite) stop(ctx context.Context) error {
 	}
 	done := s.timed("removed everything")
 	if err := s.run.Stop(ctx); err != nil {
-		return errors.Join(restored, fmt.Errorf("cleaning up: %w; `make clean-cluster` finishes it", err))
+		return errors.Join(restored, fmt.Errorf("cleaning up: %w; `make clean-cluster KUBECONFIG=PATH` finishes it", err))
 	}
 	done()
 	return restored

@@ -125,7 +125,7 @@ func (b Book) Set(ctx context.Context, m Mark, value any) error {
 		case err != nil:
 			return err
 		case e != nil && e.Run != m.Run:
-			return fmt.Errorf("run %s has changed it and has not put it back: if it is dead, `make clean-cluster` does", e.Run)
+			return fmt.Errorf("run %s has changed it and has not put it back: if it is dead, `make clean-cluster KUBECONFIG=PATH` does", e.Run)
 		case e == nil:
 			e = &entry{Run: m.Run, Was: value}
 			if at.field != nil {
