@@ -85,6 +85,35 @@ var _ = chapter("Policies", func() {
 		`)
 	})
 
+	It("go by the pods' port for what leaves through a Service", spec.Case{
+		ID: "POL-37", Level: spec.Extended, Needs: policyNeeds,
+		Claim:  "Through a ClusterIP whose port is not the pods', an egress rule with the pods' SCTP port MUST admit and one with the Service's port MUST NOT, from every node.",
+		Source: "networking.k8s.io/v1 NetworkPolicyPort.port: the port on a pod; extended: the API leaves open whether addresses are translated before egress is judged",
+	}, func(ctx SpecContext) {
+		lab := Deploy(ctx, "x/server@1:6000", "x/client@*", "x/stranger@2")
+		lab.Apply(ctx, "x", "service/port-differs.yaml")
+		lab.Expect(ctx, `
+			              x/server@1:6000  svc/port-differs:5000
+			x/client@*    answered         answered
+			x/stranger@2  answered         answered
+		`)
+
+		By("letting out to the Service's port only")
+		lab.Apply(ctx, "x", "policy/egress-port-5000.yaml")
+		lab.Expect(ctx, `
+			              x/server@1:6000  svc/port-differs:5000
+			x/client@*    denied           denied
+			x/stranger@2  answered         answered
+		`)
+
+		By("letting out to the pods' port")
+		lab.Replace(ctx, "x", "policy/egress-port-5000.yaml", "policy/egress-port-6000.yaml")
+		lab.Expect(ctx, `
+			            x/server@1:6000  svc/port-differs:5000
+			x/client@*  answered         answered
+		`)
+	})
+
 	It("go by the pods' port where a NodePort stands before them", spec.Case{
 		ID: "POL-24", Level: spec.Extended, Needs: spec.Needs{spec.NetworkPolicy, spec.TwoNodes},
 		Claim:  "Through a NodePort of any node but the pod's own, SCTP that is denied to everybody MUST NOT reach the pod; through its own node's it MAY; and a rule with the pod's port and no peers MUST admit it through every node's.",
