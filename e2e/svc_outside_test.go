@@ -16,13 +16,17 @@ var _ = chapter("Services", func() {
 			keepAddressesOfNodes(ctx)
 			return
 		}
-		lab := Deploy(ctx, "x/server@1:80 role=backend", "out/peer")
+		lab := Deploy(ctx, "x/server@1:80 role=backend", "x/client@*", "out/peer")
 		lab.Apply(ctx, "x", "service/external-local.yaml")
 		lab.ControlBy("node@2:svc/external-local:80", "node@1:svc/external-local:80")
 		lab.ExpectSource(ctx, `
 			          node@1:svc/external-local:80  node@2:svc/external-local:80
 			out/peer  answered                      denied
 		`)
+		lab.Measured("pods, to whom a service proxy may be nearer than the node they ask, found: %s", lab.Look(ctx, `
+			            node@1:svc/external-local:80  node@2:svc/external-local:80
+			x/client@*  answered                      answered
+		`))
 	})
 
 	It("are reached at their NodePort from outside", spec.Case{
