@@ -16,12 +16,12 @@ type timed interface {
 
 func (x Learns) took(k *known) (d time.Duration, what, within string) {
 	_, d = x.told(k)
-	return d, "ends learned of the end of their peer", fmt.Sprintf("within %v", x.Within)
+	return d, "ends that learned of the end of their peer", fmt.Sprintf("within %v", x.Within)
 }
 
 func (GivesUp) took(k *known) (d time.Duration, what, within string) {
 	s := k.last(wire.DoDial)
-	return took(s.Reply), "connects that nobody answered ended", inTime(*s.Op.Timers)
+	return took(s.Reply), "connects that ended, for nobody answered", inTime(*s.Op.Timers)
 }
 
 // inTime is after how long a connect that nobody answers ends, and why.
@@ -53,11 +53,18 @@ func (w *Walk) Times() []string {
 	var out []string
 	for _, k := range kinds {
 		first, last := slices.Min(all[k]).Round(time.Millisecond), slices.Max(all[k]).Round(time.Millisecond)
-		when := fmt.Sprintf("in %v to %v", first, last)
+		when := "in " + span(first, last)
 		if last <= 0 { // what they waited for was not over when they knew
-			when = fmt.Sprintf("%v to %v before it was over", -last, -first)
+			when = span(-last, -first) + " before it was over"
 		}
-		out = append(out, fmt.Sprintf("%d %s %s, wanted %s", len(all[k]), k.what, when, k.within))
+		out = append(out, fmt.Sprintf("%s: %d, %s, wanted %s", k.what, len(all[k]), when, k.within))
 	}
 	return out
+}
+
+func span(from, to time.Duration) string {
+	if from == to {
+		return from.String()
+	}
+	return fmt.Sprintf("%v to %v", from, to)
 }

@@ -15,13 +15,13 @@ func TestTimes(t *testing.T) {
 	second, _ := play(t, []*Step{dialled(wire.SocketReply{Errno: "ETIMEDOUT", Ended: 1_650_000})}, client, End{}, GivesUp{})
 	all := &Walk{Courses: slices.Concat(first.Courses, second.Courses)}
 	want := []string{
-		"1 ends learned of the end of their peer in 2s to 2s, wanted within 10s (heartbeats)",
-		"1 connects that nobody answered ended in 1.65s to 1.65s, wanted after 1.65s (6 INITs: [150ms 300ms 300ms 300ms 300ms 300ms])",
+		"ends that learned of the end of their peer: 1, in 2s, wanted within 10s (heartbeats)",
+		"connects that ended, for nobody answered: 1, in 1.65s, wanted after 1.65s (6 INITs: [150ms 300ms 300ms 300ms 300ms 300ms])",
 	}
 	if got := all.Times(); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
-	if got := late.Times(); !slices.Equal(got, []string{"1 ends learned of the end of their peer 59m58s to 59m58s before it was over, wanted within 10s (heartbeats)"}) {
+	if got := late.Times(); !slices.Equal(got, []string{"ends that learned of the end of their peer: 1, 59m58s before it was over, wanted within 10s (heartbeats)"}) {
 		t.Errorf("%q", got)
 	}
 }
