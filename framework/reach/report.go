@@ -124,6 +124,9 @@ const fewPaths = 12
 // Complaint stands in the first line of every failure that rests on paths which were judged.
 const Complaint = "not as claimed"
 
+// unjudged stands there where nothing but what could not be asked is wrong.
+const unjudged = "not judged"
+
 // Text is the failure as a person reads it.
 func (r Report) Text() string {
 	var b strings.Builder
@@ -134,7 +137,7 @@ func (r Report) Text() string {
 	}
 	complaint := Complaint
 	if r.Ground() == GroundBroken {
-		complaint = "not judged"
+		complaint = unjudged
 	}
 	fmt.Fprintf(&b, "%s: %s%s%d of %s %s (%s, %s in %s, %s)\n", r.ID, r.cause(), r.excuse(), len(wrong), of("path", asked, len(wrong)), complaint,
 		strings.Join(families(wrong), " and "), count(r.Rounds, "round"), r.Took.Round(100*time.Millisecond), r.State)
