@@ -418,11 +418,11 @@ func ends(s Symptom) string {
 	return at(s.ClientNode) + " to " + at(s.ServerNode)
 }
 
-// outside is where agents are that are on no node of the cluster.
-const outside = "out"
+// Outside stands in place of a node's name where an agent is on none of the cluster's.
+const Outside = "out"
 
 func at(node string) string {
-	if node == outside {
+	if node == Outside {
 		return "outside"
 	}
 	return "node " + node
@@ -438,6 +438,9 @@ func back(s Symptom) string {
 func between(s Symptom) string {
 	if s.ClientNode == s.ServerNode {
 		return ends(s)
+	}
+	if s.ClientNode == Outside || s.ServerNode == Outside {
+		return "between " + at(s.ClientNode) + " and " + at(s.ServerNode)
 	}
 	return fmt.Sprintf("between nodes %s and %s", min(s.ClientNode, s.ServerNode), max(s.ClientNode, s.ServerNode))
 }

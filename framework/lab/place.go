@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	psa "k8s.io/pod-security-admission/api"
 
+	"sctp.test/framework/diag"
 	"sctp.test/framework/probe"
 	"sctp.test/framework/reach"
 )
@@ -18,9 +19,9 @@ import (
 // The places of agents that are not pods on the pods' network. In words they stand where
 // the namespace stands: out/peer, host/server@1:6000.
 const (
-	outside     = "out"  // outside of the cluster: no pod, no labels, on no node of it
-	hostNetwork = "host" // pods on their nodes' own network, in a namespace of their own
-	hostPorts   = "door" // pods that may have ports of their nodes, likewise
+	outside     = diag.Outside // outside of the cluster: no pod, no labels, on no node of it
+	hostNetwork = "host"       // pods on their nodes' own network, in a namespace of their own
+	hostPorts   = "door"       // pods that may have ports of their nodes, likewise
 )
 
 // nameLabel is on a namespace of a run; its value is what specs call it.
