@@ -61,9 +61,9 @@ func Excuse(probes []Evidence) string {
 // or is no news of a network anyway.
 func blameless(e Evidence) bool { return Judge(e).Outcome == Broken || beganLate(e) }
 
-// beganLate says whether an association came to nothing after chunks of its handshake were sent
-// again.
+// beganLate says whether an association came to nothing, before it was up or right after, when
+// chunks of its handshake had been sent again.
 func beganLate(e Evidence) bool {
 	f := Judge(e)
-	return f.Connecting && (f.Outcome == Silent || f.Outcome == Refused) && sentAgain(e)
+	return (f.Outcome == Silent || f.Outcome == Refused) && (f.Connecting && sentAgain(e) || cameUpLate(e))
 }

@@ -121,8 +121,10 @@ func endedAt(stage wire.Stage, ender wire.Ender, errno string) event {
 	return func(e *Evidence) {
 		e.Seen = &wire.Observation{Nonce: nonce, Stage: stage, Ender: ender, Errno: errno}
 		switch {
-		case errno == "ETIMEDOUT":
+		case errno == "ETIMEDOUT" && stage == wire.StageConnect:
 			e.Seen.Connect, e.Seen.Total = wire.Micros(window.Microseconds()), wire.Micros(window.Microseconds())
+		case errno == "ETIMEDOUT":
+			e.Seen.Connect, e.Seen.Total = 1800, wire.Micros(window.Microseconds())
 		case stage == wire.StageSocket:
 			e.Seen.Total = 52
 		default:

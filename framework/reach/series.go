@@ -224,10 +224,12 @@ func (s *Series) count() (most int) {
 // same client that came up, then or in an earlier round, had to send again, too. A handshake need not live
 // through that: when a COOKIE-ECHO and the next one are lost, connection tracking has forgotten
 // it (nf_conntrack_sctp_timeout_cookie_wait, 3 s), and what is sent later on is refused, dropped
-// or led to a server that did not make the cookie.
+// or led to a server that did not make the cookie. An association that came up so late and then
+// fell silent is such a one itself: the answer to its second INIT, with another tag, passed
+// connection tracking when it was up already.
 func (s *Series) lossy(round []Asked) bool {
 	for _, a := range round {
-		if a.Evidence.Seen != nil && a.Evidence.Seen.Greeting != nil && sentAgain(a.Evidence) {
+		if seen := a.Evidence.Seen; seen != nil && (seen.Greeting != nil && sentAgain(a.Evidence) || cameUpLate(a.Evidence)) {
 			s.resent[a.Client] = true
 		}
 	}
@@ -241,14 +243,20 @@ func allWrong(round []Asked, so func(Asked) bool) bool {
 	})
 }
 
-// sentAgain says whether the client of an SCTP probe has sent a chunk more than once: a
-// handshake that takes longer than the first timer has.
+// sentAgain says whether the client of an SCTP probe has sent a chunk more than once.
 func sentAgain(e Evidence) bool {
-	if e.Probe.Proto != wire.SCTP || e.Seen == nil {
-		return false
-	}
-	took := time.Duration(e.Seen.Connect) * time.Microsecond
-	return took >= e.Probe.Timers.RTOInitial.Duration() || e.Seen.Assoc != nil && e.Seen.Assoc.Retrans > 0
+	return outlastsTimer(e) || e.Probe.Proto == wire.SCTP && e.Seen != nil && e.Seen.Assoc != nil && e.Seen.Assoc.Retrans > 0
+}
+
+// outlastsTimer says whether chunks of an SCTP handshake were sent again: it took longer than
+// the first timer.
+func outlastsTimer(e Evidence) bool {
+	return e.Probe.Proto == wire.SCTP && e.Seen != nil && time.Duration(e.Seen.Connect)*time.Microsecond >= e.Probe.Timers.RTOInitial.Duration()
+}
+
+// cameUpLate says whether an association came up after chunks of its handshake were sent again.
+func cameUpLate(e Evidence) bool {
+	return outlastsTimer(e) && e.Seen.Stage != wire.StageSocket && e.Seen.Stage != wire.StageConnect
 }
 
 // tooHasty calls broken each silence that was waited for no longer than the fastest path that

@@ -339,19 +339,20 @@ func TestLostPacketsProveNothing(t *testing.T) {
 		want          Word
 		lossy         bool
 	}{
-		"a handshake beside was sent again": {[]event{events["answered"], slow}, []event{events["silent"]}, Word(Answered), true},
-		"data beside was sent again":        {[]event{events["answered"], resent}, []event{events["silent"]}, Word(Answered), true},
-		"aborted when it was sent again":    {[]event{events["answered"], slow}, []event{events["refused"], slow}, Word(Answered), true},
-		"nothing is lost":                   {[]event{events["answered"]}, []event{events["silent"]}, Word(Answered), false},
-		"nothing beside came up":            {[]event{events["silent"]}, []event{events["silent"]}, Word(Answered), false},
-		"refused at once":                   {[]event{events["answered"], slow}, []event{events["refused"]}, Word(Answered), false},
-		"no way to the server":              {[]event{events["answered"], slow}, []event{events["unreachable"], slow}, Word(Answered), false},
-		"it came up":                        {[]event{events["answered"], slow}, []event{events["stalled"], slow}, Word(Answered), false},
-		"messages changed":                  {[]event{events["answered"], slow}, []event{events["changed"], slow}, Word(Answered), false},
-		"a denial that let one in":          {[]event{events["answered"], slow}, []event{events["answered"], slow}, Denied, false},
-		"TCP is to be answered":             {[]event{events["answered"], slow}, []event{events["silent"], over(wire.TCP)}, Word(Answered), false},
-		"only TCP beside it was slow":       {[]event{events["answered"], slow, over(wire.TCP)}, []event{events["silent"]}, Word(Answered), false},
-		"the agent says nothing":            {[]event{events["answered"], slow}, []event{events["no-reply"]}, Word(Answered), false},
+		"a handshake beside was sent again":  {[]event{events["answered"], slow}, []event{events["silent"]}, Word(Answered), true},
+		"data beside was sent again":         {[]event{events["answered"], resent}, []event{events["silent"]}, Word(Answered), true},
+		"aborted when it was sent again":     {[]event{events["answered"], slow}, []event{events["refused"], slow}, Word(Answered), true},
+		"nothing is lost":                    {[]event{events["answered"]}, []event{events["silent"]}, Word(Answered), false},
+		"nothing beside came up":             {[]event{events["silent"]}, []event{events["silent"]}, Word(Answered), false},
+		"refused at once":                    {[]event{events["answered"], slow}, []event{events["refused"]}, Word(Answered), false},
+		"no way to the server":               {[]event{events["answered"], slow}, []event{events["unreachable"], slow}, Word(Answered), false},
+		"it came up late and fell silent":    {[]event{events["answered"]}, []event{events["stalled"], slow}, Word(Answered), true},
+		"it came up at once and fell silent": {[]event{events["answered"], slow}, []event{events["stalled"]}, Word(Answered), false},
+		"messages changed":                   {[]event{events["answered"], slow}, []event{events["changed"], slow}, Word(Answered), false},
+		"a denial that let one in":           {[]event{events["answered"], slow}, []event{events["answered"], slow}, Denied, false},
+		"TCP is to be answered":              {[]event{events["answered"], slow}, []event{events["silent"], over(wire.TCP)}, Word(Answered), false},
+		"only TCP beside it was slow":        {[]event{events["answered"], slow, over(wire.TCP)}, []event{events["silent"]}, Word(Answered), false},
+		"the agent says nothing":             {[]event{events["answered"], slow}, []event{events["no-reply"]}, Word(Answered), false},
 	} {
 		m.Want[0][1] = tt.want
 		s := NewSeries(Claim{ID: "SVC-04", Series: 1, Matrices: []Matrix{m}})
