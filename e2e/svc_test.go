@@ -150,7 +150,7 @@ var _ = chapter("Services", func() {
 
 	It("follow a change of their ports", spec.Case{
 		ID: "SVC-26", Level: spec.Core,
-		Claim:  "When port, targetPort and nodePort of an SCTP Service change, new associations MUST find the new ones and MUST NOT find the old ones.",
+		Claim:  "When targetPort, port and nodePort of a port of an SCTP Service change, and its name does not, new associations MUST find the new ones and MUST NOT find the old ones.",
 		Source: "v1 ServiceSpec.ports",
 	}, func(ctx SpecContext) {
 		lab := Deploy(ctx, "x/server@1:6000,6001", "x/client@*")
@@ -160,7 +160,14 @@ var _ = chapter("Services", func() {
 			x/client@*  answered               answered
 		`)
 
-		By("changing all three")
+		By("changing the targetPort") // which tables see by the port at which servers were asked
+		lab.Replace(ctx, "x", "service/port-changes.yaml", "service/target-changed.yaml")
+		lab.Expect(ctx, `
+			            svc/port-changes:5000  node@*:svc/port-changes:5000
+			x/client@*  answered               answered
+		`)
+
+		By("changing the port and the nodePort")
 		lab.Replace(ctx, "x", "service/port-changes.yaml", "service/port-changed.yaml")
 		lab.Expect(ctx, `
 			            svc/port-changes:5000  node@*:svc/port-changes:5000  svc/port-changes:5001  node@*:svc/port-changes:5001

@@ -321,7 +321,9 @@ func (l *Lab) enlist(m *member, o order, place int) {
 }
 
 func (l *Lab) addServer(n reach.Name, t target) {
-	l.names.Servers = append(l.names.Servers, n)
+	if !slices.ContainsFunc(l.names.Servers, func(known reach.Name) bool { return known.Word == n.Word }) {
+		l.names.Servers = append(l.names.Servers, n)
+	}
 	l.targets[n.Word] = t
 }
 

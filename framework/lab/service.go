@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/onsi/ginkgo/v2"
@@ -162,11 +163,21 @@ func (l *Lab) replacePorts(ctx context.Context, namespace, real, name string, by
 	return l.replaceTwin(ctx, namespace, real, name, by)
 }
 
+// updatePorts gives a Service other ports. One of the same name whose number changes gets
+// another nodePort, too, which the API would keep for the name.
 func (l *Lab) updatePorts(ctx context.Context, namespace, real, name string, ports []corev1.ServicePort) error {
 	api := l.run.Cluster.Client.CoreV1().Services(real)
 	now, err := api.Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return err
+	}
+	for i, p := range ports {
+		changed := func(old corev1.ServicePort) bool { return old.Name == p.Name && old.Port != p.Port && old.NodePort != 0 }
+		if slices.ContainsFunc(now.Spec.Ports, changed) {
+			if ports[i].NodePort, err = l.freeNodePort(ctx, real); err != nil {
+				return err
+			}
+		}
 	}
 	now.Spec.Ports = ports
 	if now, err = api.Update(ctx, now, metav1.UpdateOptions{}); err != nil {
@@ -174,4 +185,21 @@ func (l *Lab) updatePorts(ctx context.Context, namespace, real, name string, por
 	}
 	l.forget(func(o object) bool { return o.kind == "Service" && o.name == name && o.namespace == namespace })
 	return l.enlistPorts(namespace, now, portNumbers(now))
+}
+
+// freeNodePort is a number that the API gave to a Service which is gone again: nobody else may
+// say which are free.
+func (l *Lab) freeNodePort(ctx context.Context, real string) (int32, error) {
+	s := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "number-"},
+		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Ports: []corev1.ServicePort{{Protocol: corev1.ProtocolSCTP, Port: 1}}},
+	}
+	l.run.mark(&s.ObjectMeta)
+	l.sign(&s.ObjectMeta)
+	api := l.run.Cluster.Client.CoreV1().Services(real)
+	made, err := api.Create(ctx, s, metav1.CreateOptions{})
+	if err != nil {
+		return 0, err
+	}
+	return made.Spec.Ports[0].NodePort, api.Delete(ctx, made.Name, metav1.DeleteOptions{})
 }
