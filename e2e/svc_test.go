@@ -168,7 +168,7 @@ var _ = chapter("Services", func() {
 		`)
 
 		By("changing the port and the nodePort")
-		lab.Replace(ctx, "x", "service/port-changes.yaml", "service/port-changed.yaml")
+		lab.Replace(ctx, "x", "service/target-changed.yaml", "service/port-changed.yaml")
 		lab.Expect(ctx, `
 			            svc/port-changes:5000  node@*:svc/port-changes:5000  svc/port-changes:5001  node@*:svc/port-changes:5001
 			x/client@*  denied                 denied                       answered               answered
