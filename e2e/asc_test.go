@@ -109,18 +109,18 @@ var _ = chapter("Associations", func() {
 		Source: "RFC 9260 section 8.3; v1 ServiceSpec.clusterIPs",
 	}, func(ctx SpecContext) {
 		lab := behindService(ctx)
+		idle := outlasting(ctx, lab)
 		var found tally
 		lab.OnEach(ctx, throughService, func(ctx context.Context, p *path) {
 			c, s := p.Associate(ctx, keptAlive)
 			quietC, quietS := p.Associate(ctx, withoutHeartbeats)
 			p.Together(
-				func() { expectHeartbeats(ctx, c, longIdle, keptAliveInterval) },
-				func() { quietC.Read(ctx, wire.Until{}, longIdle); found.note(p, "%s", carriesOn(ctx, quietC, quietS)) },
+				func() { expectHeartbeats(ctx, c, idle, keptAliveInterval) },
+				func() { quietC.Read(ctx, wire.Until{}, idle); found.note(p, "%s", carriesOn(ctx, quietC, quietS, idle)) },
 			)
 			exchange(ctx, c, s, growing(10, 100, 10)...)
 		})
 		found.report(lab)
-		measureTracking(ctx, lab)
 	})
 
 	It("tell the client when the server's process or pod is gone", spec.Case{
