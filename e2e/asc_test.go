@@ -116,7 +116,10 @@ var _ = chapter("Associations", func() {
 			quietC, quietS := p.Associate(ctx, withoutHeartbeats)
 			p.Together(
 				func() { expectHeartbeats(ctx, c, idle, keptAliveInterval) },
-				func() { quietC.Read(ctx, wire.Until{}, idle); found.note(p, "%s", carriesOn(ctx, quietC, quietS, idle)) },
+				func() {
+					quietC.Read(ctx, wire.Until{}, idle)
+					found.note(p, "%s", carriesOn(ctx, quietC, quietS, idle))
+				},
 			)
 			exchange(ctx, c, s, growing(10, 100, 10)...)
 		})

@@ -105,8 +105,7 @@ var _ = chapter("Policies", func() {
 		`)
 
 		By("creating the new pod")
-		lab.Join(ctx, "x/new@1:80 role=late")
-		lab.ExpectNow(ctx, `
+		lab.JoinDenied(ctx, "x/new@1:80 role=late", `
 			              x/new@1:80  y/other@1:80
 			x/client@1    denied      answered
 			x/stranger@2  denied      answered

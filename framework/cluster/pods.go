@@ -41,9 +41,10 @@ func OnNode(name string) *corev1.Affinity {
 	}}
 }
 
-// RunPod creates a pod and waits until it is ready. When it does not become so, the error
+// RunPod creates a pod and waits until it is ready; meanwhile sees is called with each state
+// that the pod comes to. When it does not become ready, the error
 // says what it waited for and what was seen last; it wraps ErrImage or ErrSysctl where that is why.
-func (c *Cluster) RunPod(ctx context.Context, namespace string, pod *corev1.Pod, limit time.Duration) (*corev1.Pod, error) {
+func (c *Cluster) RunPod(ctx context.Context, namespace string, pod *corev1.Pod, limit time.Duration, sees ...func(*corev1.Pod)) (*corev1.Pod, error) {
 	start := time.Now()
 	made, err := c.Client.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{})
 	if apierrors.IsForbidden(err) && strings.Contains(err.Error(), "sysctl") {
@@ -57,6 +58,9 @@ func (c *Cluster) RunPod(ctx context.Context, namespace string, pod *corev1.Pod,
 	last := made
 	err = c.watchPods(ctx, namespace, fields.OneTermEqualSelector(metav1.ObjectNameField, made.Name), func(seen *corev1.Pod) (bool, error) {
 		last = seen
+		for _, see := range sees {
+			see(seen)
+		}
 		return settled(seen)
 	})
 	if errors.Is(err, ErrImage) {

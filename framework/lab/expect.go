@@ -66,15 +66,6 @@ func (l *Lab) ExpectAll(ctx ginkgo.SpecContext, server string) {
 	l.Expect(ctx, table)
 }
 
-// ExpectNow is Expect for what must hold from the first moment: the first round counts.
-func (l *Lab) ExpectNow(ctx ginkgo.SpecContext, table string) {
-	ginkgo.GinkgoHelper()
-	patience := l.patience
-	l.patience = 0
-	defer func() { l.patience = patience }()
-	l.Expect(ctx, table)
-}
-
 // ExpectSource is Expect where, besides, every server must see the address that its client
 // has.
 func (l *Lab) ExpectSource(ctx ginkgo.SpecContext, table string) {
@@ -171,8 +162,7 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 	if l.run.rehearsing() {
 		return series
 	}
-	atOnce := l.patience == 0 // the first round decides
-	overlapping := !atOnce && l.onlyDenies(c.Matrices)
+	overlapping := l.onlyDenies(c.Matrices)
 	for batch := 1; ctx.Err() == nil; batch++ {
 		begun := time.Now()
 		ask := asking{matrices: c.Matrices, messages: messages, holding: series.Holding() >= 0 || overlapping, rounds: 1, stagger: stagger, times: l.times, slowly: series.Hasty}
@@ -197,7 +187,7 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 			return series
 		case len(wrong) == 0:
 			continue
-		case series.Report.Rounds == 1 && !atOnce: // however long it took, it began when nothing was due yet
+		case series.Report.Rounds == 1: // however long it took, it began when nothing was due yet
 		case series.Report.Took > l.patience && !series.Hasty && !series.Lossy, series.Report.Took > l.run.Patience, l.lasting(wrong):
 			return series
 		}
@@ -234,11 +224,10 @@ func (l *Lab) aside(questions []*question, start time.Time) {
 
 // askedOf are probes as they stand in the evidence, but for their place there.
 func (l *Lab) askedOf(questions []*question, start time.Time) []reach.Asked {
-	now := time.Now()
 	var out []reach.Asked
 	for _, q := range questions {
 		out = append(out, reach.Asked{
-			Round: q.round + 1, At: now, Elapsed: wire.Millis(now.Sub(start).Milliseconds()),
+			Round: q.round + 1, At: q.answered, Elapsed: wire.Millis(q.answered.Sub(start).Milliseconds()),
 			Family: q.family, Client: q.client, Server: q.server, Twin: q.twin, Want: q.want, Path: l.path(q), Evidence: q.evidence, Moved: q.moved,
 		})
 	}

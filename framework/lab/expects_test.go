@@ -62,7 +62,6 @@ func TestWaysToExpect(t *testing.T) {
 		"Expect":         {func(l *Lab, ctx running) { l.Expect(ctx, table) }, []int{2, 2, 2, 2}, true},
 		"ExpectOpen":     {func(l *Lab, ctx running) { l.ExpectOpen(ctx) }, []int{2}, false},
 		"ExpectAll":      {func(l *Lab, ctx running) { l.ExpectAll(ctx, "x/server@1:80") }, slices.Repeat([]int{2 * manyTimes}, 4), true},
-		"ExpectNow":      {func(l *Lab, ctx running) { l.ExpectNow(ctx, table) }, []int{2, 2, 2, 2}, true},
 		"ExpectSource":   {func(l *Lab, ctx running) { l.ExpectSource(ctx, table) }, []int{2, 2, 2, 2}, true},
 		"ExpectMessages": {func(l *Lab, ctx running) { l.ExpectMessages(ctx, []wire.Message{{Size: 9}}, table) }, []int{2, 2, 2, 2}, true},
 		"ExpectSpread":   {func(l *Lab, ctx running) { l.ExpectSpread(ctx, "x/server@1:80") }, slices.Repeat([]int{2}, spreadRounds), true},
@@ -91,7 +90,7 @@ func TestWaysToExpect(t *testing.T) {
 }
 
 // What is expected and does not come true fails the spec on its ground, with the text in its
-// folder; from the first moment, where it is to hold from there.
+// folder.
 func TestExpectationsFail(t *testing.T) {
 	for name, tt := range map[string]struct {
 		do      func(*Lab, running)
@@ -99,7 +98,6 @@ func TestExpectationsFail(t *testing.T) {
 		batches int // at most
 	}{
 		"a path that is not open": {func(l *Lab, ctx running) { l.Expect(ctx, "x/server@1:81\nx/client@2 answered\n") }, "verdict: fail", 99},
-		"at once":                 {func(l *Lab, ctx running) { l.ExpectNow(ctx, "x/server@1:81\nx/client@2 answered\n") }, "verdict: fail", 1},
 		"before a policy":         {func(l *Lab, ctx running) { l.ExpectOpen(ctx) }, "verdict: inconclusive", 99},
 		"a bad table":             {func(l *Lab, ctx running) { l.Expect(ctx, "x/server@1:82\nx/client@2 answered\n") }, "verdict: error", 0},
 		"a denial without a control": {
@@ -284,32 +282,6 @@ func TestWhatOverlaps(t *testing.T) {
 				claim(t, l, tt.table)
 				if overlap != tt.overlaps {
 					t.Errorf("the first rounds overlap: %v", overlap)
-				}
-			})
-		})
-	}
-}
-
-// Rounds of a denial overlap, but where it must hold from the first moment the first decides.
-func TestADenialAtOnceIsNotOneAMomentLater(t *testing.T) {
-	for name, tt := range map[string]struct {
-		expect func(*Lab, running, string)
-		fails  bool
-	}{
-		"at once":  {func(l *Lab, ctx running, table string) { l.ExpectNow(ctx, table) }, true},
-		"in a bit": {func(l *Lab, ctx running, table string) { l.Expect(ctx, table) }, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			on(t, func(t *testing.T, b *bench) {
-				l := b.lab(t, "x/server@1:80,81", "x/client@2")
-				claim(t, l, AllAnswered)
-				b.batches = 0
-				b.change(afterFirst(port81("ETIMEDOUT")))
-				fails := failing(func() {
-					tt.expect(l, running{t.Context()}, "x/server@1:80 x/server@1:81\nx/client@2 answered denied\n")
-				})
-				if fails != tt.fails {
-					t.Errorf("it fails: %v", fails)
 				}
 			})
 		})

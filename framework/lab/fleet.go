@@ -101,9 +101,19 @@ func worst(errs []error, seats []seat) error {
 
 // add makes an agent whose pod has some labels, and is changed by variants, from the start.
 func (f *fleet) add(ctx context.Context, s seat, labels map[string]string, variants ...Variant) (*member, error) {
+	return f.addEarly(ctx, s, labels, func(*member) {}, variants)
+}
+
+// addEarly is add that tells of the agent when its pod has its addresses. It cannot be asked
+// anything before addEarly returns.
+func (f *fleet) addEarly(ctx context.Context, s seat, labels map[string]string, tell func(*member), variants []Variant) (*member, error) {
 	switch {
 	case f.run.rehearsing():
-		return f.pretend(ctx, s, labels, variants)
+		m, err := f.pretend(ctx, s, labels, variants)
+		if err == nil {
+			tell(m)
+		}
+		return m, err
 	case s.outside():
 		return f.admit(ctx)
 	}
@@ -121,37 +131,53 @@ func (f *fleet) add(ctx context.Context, s seat, labels map[string]string, varia
 	for _, vary := range variants {
 		vary(pod)
 	}
-	pod, err = f.run.Cluster.RunPod(ctx, real, pod, startLimit)
+	var m *member
+	pod, err = f.run.Cluster.RunPod(ctx, real, pod, startLimit, func(seen *corev1.Pod) {
+		if m == nil && len(seen.Status.PodIPs) >= len(f.run.Families()) {
+			m = memberOf(s, seen)
+			tell(m)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
-	return f.meet(ctx, s, pod)
+	if m == nil {
+		m = memberOf(s, pod)
+	}
+	return m, f.greet(ctx, m)
 }
 
-// meet opens a stream to the agent in a pod that runs, and makes it a member.
-func (f *fleet) meet(ctx context.Context, s seat, pod *corev1.Pod) (*member, error) {
-	real := pod.Namespace
-	m := &member{seat: s, pod: pod.Name, real: real, uid: string(pod.UID), addrs: map[reach.Family]netip.Addr{}}
+// meet makes the agent in a pod that runs a member.
+func (f *fleet) meet(ctx context.Context, s seat, pod *corev1.Pod) error {
+	return f.greet(ctx, memberOf(s, pod))
+}
+
+// memberOf is the agent in a pod that has its addresses, before it was spoken to.
+func memberOf(s seat, pod *corev1.Pod) *member {
+	m := &member{seat: s, pod: pod.Name, real: pod.Namespace, uid: string(pod.UID), addrs: map[reach.Family]netip.Addr{}}
 	for _, ip := range pod.Status.PodIPs {
-		a, err := netip.ParseAddr(ip.IP)
-		if err != nil {
-			return nil, fmt.Errorf("address of pod %s/%s: %w", real, pod.Name, err)
+		if a, err := netip.ParseAddr(ip.IP); err == nil { // an address that is none is not asked
+			m.addrs[familyOf(a)] = a
 		}
-		m.addrs[familyOf(a)] = a
 	}
+	return m
+}
+
+// greet opens a stream to an agent and makes it a member.
+func (f *fleet) greet(ctx context.Context, m *member) error {
 	m.dial = func(ctx context.Context, in io.Reader, out io.Writer) error {
-		return f.run.Cluster.Stream(ctx, real, pod.Name, "agent", []string{"/sctp-agent", "session"}, in, out)
+		return f.run.Cluster.Stream(ctx, m.real, m.pod, "agent", []string{"/sctp-agent", "session"}, in, out)
 	}
 	m.agent = f.speakTo(m)
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	hello, err := m.agent.Hello(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("agent %s/%s on node %s: %w", real, pod.Name, s.node, err)
+		return fmt.Errorf("agent %s/%s on node %s: %w", m.real, m.pod, m.node, err)
 	}
 	m.mtu = hello.MTU
 	f.enroll(m)
-	return m, nil
+	return nil
 }
 
 // speakTo returns what asks an agent from now on.

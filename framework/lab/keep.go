@@ -125,7 +125,7 @@ func (f *fleet) adopt(ctx context.Context, name, real string) error {
 			continue
 		}
 		wg.Go(func() {
-			_, err := f.meet(ctx, seat{name, p.Spec.NodeName}, &p)
+			err := f.meet(ctx, seat{name, p.Spec.NodeName}, &p)
 			mu.Lock()
 			defer mu.Unlock()
 			met[p.Name] = err == nil

@@ -134,31 +134,44 @@ func (l *Lab) Join(ctx ginkgo.SpecContext, word string, variants ...Variant) {
 }
 
 func (l *Lab) join(ctx context.Context, word string, variants []Variant) error {
-	if err := l.owns(); err != nil {
-		return err
-	}
-	o, err := parseOrder(word)
+	o, place, err := l.newcomer(word)
 	if err != nil {
 		return err
 	}
-	if o.everyNode || o.place == 0 {
-		return fmt.Errorf("%q names no node, as in x/late@1", word)
-	}
-	place := l.places(o, 0)[0]
 	m, err := l.run.fleet.add(ctx, l.run.seat(o, place), o.labels, append(slices.Clone(variants), l.signed)...)
 	if err != nil {
 		return err
 	}
-	m.word = o.word(place)
-	l.members, l.orders[m], l.late[m.word] = append(l.members, m), o, true
+	l.receive(m, o, place)
 	if len(variants) > 0 {
 		l.variants[m] = true
 	}
-	l.enlist(m, o, place)
 	if err := l.enlistVariant(ctx, m, place); err != nil {
 		return err
 	}
 	return l.equip(ctx, m)
+}
+
+// newcomer reads the word of an agent that is to join the spec, and finds its place.
+func (l *Lab) newcomer(word string) (o order, place int, err error) {
+	if err := l.owns(); err != nil {
+		return order{}, 0, err
+	}
+	o, err = parseOrder(word)
+	if err != nil {
+		return order{}, 0, err
+	}
+	if o.everyNode || o.place == 0 {
+		return order{}, 0, fmt.Errorf("%q names no node, as in x/late@1", word)
+	}
+	return o, l.places(o, 0)[0], nil
+}
+
+// receive makes an agent one of the spec's, and tables know it.
+func (l *Lab) receive(m *member, o order, place int) {
+	m.word = o.word(place)
+	l.members, l.orders[m], l.late[m.word] = append(l.members, m), o, true
+	l.enlist(m, o, place)
 }
 
 // Kill deletes the pod of an agent of the spec, which then is no more.

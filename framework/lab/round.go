@@ -69,6 +69,7 @@ type question struct {
 	evidence reach.Evidence
 	moved    wire.Counters // of the whole batch
 	twin     bool          // asked of a TCP twin
+	answered time.Time     // when the agent had told what it saw
 }
 
 // asking is what a batch asks.
@@ -94,6 +95,18 @@ func (l *Lab) batch(ctx context.Context, ask asking) []*question {
 	if l.run.rehearsing() {
 		return nil
 	}
+	questions := l.askRounds(ctx, ask)
+	l.readRecords(ctx, questions)
+	for _, q := range questions {
+		if seen := q.evidence.Seen; !q.twin && seen != nil && seen.Greeting != nil {
+			l.run.hops.measured(hop{q.family, q.asker.node, seen.Greeting.Server.Node}, time.Duration(seen.Connect)*time.Microsecond)
+		}
+	}
+	return questions
+}
+
+// askRounds asks the questions of a batch, and reads no records.
+func (l *Lab) askRounds(ctx context.Context, ask asking) []*question {
 	var questions []*question
 	for i := range ask.rounds * max(ask.times, 1) {
 		for _, q := range l.questions(ask) {
@@ -107,12 +120,6 @@ func (l *Lab) batch(ctx context.Context, ask asking) []*question {
 		}
 	}
 	l.askSome(ctx, questions, ask.atOnce)
-	l.readRecords(ctx, questions)
-	for _, q := range questions {
-		if seen := q.evidence.Seen; !q.twin && seen != nil && seen.Greeting != nil {
-			l.run.hops.measured(hop{q.family, q.asker.node, seen.Greeting.Server.Node}, time.Duration(seen.Connect)*time.Microsecond)
-		}
-	}
 	return questions
 }
 
@@ -206,7 +213,9 @@ func askOne(ctx context.Context, m *member, questions []*question, atOnce int) {
 	if err == nil && (reply.Batch == nil || len(reply.Batch.Observations) != len(questions)) {
 		err = fmt.Errorf("agent %s did not answer every question of the batch", m.word)
 	}
+	now := time.Now()
 	for i, q := range questions {
+		q.answered = now
 		if err != nil {
 			q.evidence.Trouble = err.Error()
 			continue

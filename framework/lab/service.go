@@ -172,7 +172,9 @@ func (l *Lab) updatePorts(ctx context.Context, namespace, real, name string, por
 		return err
 	}
 	for i, p := range ports {
-		changed := func(old corev1.ServicePort) bool { return old.Name == p.Name && old.Port != p.Port && old.NodePort != 0 }
+		changed := func(old corev1.ServicePort) bool {
+			return old.Name == p.Name && old.Port != p.Port && old.NodePort != 0
+		}
 		if slices.ContainsFunc(now.Spec.Ports, changed) {
 			if ports[i].NodePort, err = l.freeNodePort(ctx, real); err != nil {
 				return err

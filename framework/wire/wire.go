@@ -91,6 +91,11 @@ type Listen struct {
 	Timers Timers `json:"timers"`
 }
 
+// ListenVariable is the variable in the environment of an agent's main process that makes it
+// listen from its first moment: a list of Listen in JSON, in which the unspecified address of a
+// family stands for the pod's own.
+const ListenVariable = "LISTEN"
+
 // Timers are the per-socket SCTP timers of one end. They are set with SCTP_RTOINFO,
 // SCTP_INITMSG and SCTP_ASSOCINFO (RFC 6458 sections 8.1.1 to 8.1.3), never by sysctl,
 // so that neither the node's nor the pod's settings can change a verdict.

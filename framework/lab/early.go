@@ -1,0 +1,145 @@
+package lab
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	corev1 "k8s.io/api/core/v1"
+
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+)
+
+// headEarly is how long a pod of JoinDenied has its addresses before anything listens there: long
+// enough for the kubelet to tell of them.
+const headEarly = 5 * time.Second
+
+// JoinDenied adds an agent as Join does, which listens from the first moment of its process, and
+// claims a table in which it is denied: from the moment its pod has addresses, when nothing can
+// listen there yet, until it was ready and the table has held in further rounds.
+func (l *Lab) JoinDenied(ctx ginkgo.SpecContext, word, table string) {
+	ginkgo.GinkgoHelper()
+	l.changes("added " + word)
+	l.expected = true
+	e, err := l.joinEarly(ctx, word)
+	if err != nil {
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not add %s: %v", l.id, word, err))
+	}
+	matrices, err := l.matrices(table)
+	if err != nil {
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
+	}
+	if l.run.rehearsing() {
+		l.remember(matrices)
+		return
+	}
+	series := l.begin(reach.Claim{Hold: holdRounds, Matrices: matrices})
+	if err := l.judgeEarly(ctx, e, series); err != nil {
+		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not add %s: %v", l.id, word, err))
+	}
+	switch {
+	case ctx.Err() != nil:
+		return
+	case !series.Settled():
+		l.fail(ctx, series, greetingOnly)
+	}
+	l.remember(matrices)
+	l.Measured("asked for the first time %v before its pod was ready, in %d rounds in all", e.ready.Sub(e.addressed).Round(100*time.Millisecond), series.Report.Rounds)
+}
+
+// early is an agent whose pod has addresses and may not be ready yet.
+type early struct {
+	*member
+	addressed, ready time.Time
+	joined           chan error // has what became of it when it is known
+	err              error      // why it did not become ready
+}
+
+// isReady says whether it is known what became of the pod.
+func (e *early) isReady() bool {
+	if e.ready.IsZero() {
+		select {
+		case e.err = <-e.joined:
+			e.ready = time.Now()
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// joinEarly adds an agent and returns when its pod has addresses.
+func (l *Lab) joinEarly(ctx context.Context, word string) (*early, error) {
+	o, place, err := l.newcomer(word)
+	if err != nil {
+		return nil, err
+	}
+	addressed, joined := make(chan *member, 1), make(chan error, 1)
+	go func() {
+		_, err := l.run.fleet.addEarly(ctx, l.run.seat(o, place), o.labels, func(m *member) { addressed <- m }, []Variant{listening(o, l.families), l.signed})
+		joined <- err
+	}()
+	select {
+	case m := <-addressed:
+		l.receive(m, o, place)
+		return &early{member: m, addressed: time.Now(), joined: joined}, nil
+	case err := <-joined:
+		return nil, err
+	}
+}
+
+// listening pods listen on the ports of an order from the first moment of their process. They
+// have their addresses before it begins: an init container waits meanwhile.
+func listening(o order, families []reach.Family) Variant {
+	unspecified := map[reach.Family]netip.Addr{reach.IPv4: netip.IPv4Unspecified(), reach.IPv6: netip.IPv6Unspecified()}
+	var all []wire.Listen
+	for _, p := range o.ports {
+		for _, f := range families {
+			all = append(all, wire.Listen{Endpoint: wire.Endpoint{Proto: p.proto, Addr: netip.AddrPortFrom(unspecified[f], p.number)}, Timers: listenTimers})
+		}
+	}
+	list, _ := json.Marshal(all) // of numbers and addresses
+	return func(pod *corev1.Pod) {
+		agent := &pod.Spec.Containers[0]
+		waits := *agent.DeepCopy()
+		waits.Name, waits.Args, waits.Ports = "early", []string{"wait", headEarly.String()}, nil
+		pod.Spec.InitContainers = append(pod.Spec.InitContainers, waits)
+		agent.Env = append(agent.Env, corev1.EnvVar{Name: wire.ListenVariable, Value: string(list)})
+	}
+}
+
+// judgeEarly asks the table of a series without a pause until it is settled or wrong. What is
+// asked before the agent can be spoken to is judged then: it has the records. The error is why
+// the agent did not join.
+func (l *Lab) judgeEarly(ctx context.Context, e *early, series *reach.Series) error {
+	var waiting [][]*question
+	for batch := 0; ctx.Err() == nil; {
+		ask := asking{matrices: series.Matrices, holding: true, rounds: holdRounds, stagger: stagger, slowly: series.Hasty}
+		waiting = append(waiting, l.askRounds(ctx, ask))
+		if !e.isReady() {
+			continue
+		}
+		if batch == 0 {
+			if err := cmp.Or(e.err, l.equip(ctx, e.member)); err != nil {
+				return err
+			}
+		}
+		for _, questions := range waiting {
+			batch++
+			l.readRecords(ctx, questions)
+			series.Add(l.note(series, batch, questions, e.addressed))
+			if len(series.Report.Wrong()) > 0 && !series.Lossy {
+				return nil
+			}
+		}
+		if waiting = nil; series.Settled() || time.Since(e.ready) > l.run.Patience {
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
+)
+
+// A pod that comes is asked while it is not ready yet, and one moment in which it was open is
+// enough, however long it has been closed when it is ready.
+func TestANewPodIsDeniedFromTheFirstMoment(t *testing.T) {
+	broken := errors.New("the image cannot be pulled")
+	for name, tt := range map[string]struct {
+		behaves func(*bench, *agent, wire.Probe) string
+		err     error
+		settled bool
+	}{
+		"denied":        {port81("ETIMEDOUT"), nil, true},
+		"open at first": {afterFirst(port81("ETIMEDOUT")), nil, false},
+		"never ready":   {port81("ETIMEDOUT"), broken, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(t *testing.T, b *bench) {
+				l := b.lab(t, "x/server@1:80,81", "x/client@2")
+				claim(t, l, AllAnswered)
+				b.batches = 0
+				b.change(tt.behaves)
+				matrices, err := l.matrices("x/server@1:80 x/server@1:81\nx/client@2 answered denied\n")
+				if err != nil {
+					t.Fatal(err)
+				}
+				e := &early{member: l.member("x/server@1"), addressed: time.Now(), joined: make(chan error, 1)}
+				go func() {
+					time.Sleep(10 * time.Second)
+					e.joined <- tt.err
+				}()
+				series := l.begin(reach.Claim{Hold: holdRounds, Matrices: matrices})
+				if err := l.judgeEarly(t.Context(), e, series); !errors.Is(err, tt.err) || series.Settled() != tt.settled {
+					t.Errorf("settled %v, %v", series.Settled(), err)
+				}
+				if took := e.ready.Sub(e.addressed); took < 10*time.Second || b.batches < 3 {
+					t.Errorf("ready after %v and %d batches", took, b.batches)
+				}
+			})
+		})
+	}
+}
+
+// The main process is told to listen at every address of its pod, which has them while it waits.
+func TestAPodThatListensFromTheStart(t *testing.T) {
+	o, err := parseOrder("x/new@1:80,81/tcp role=late")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "agent", Image: "i", Args: []string{"serve"}}}}}
+	listening(o, []reach.Family{reach.IPv4, reach.IPv6})(pod)
+	if w := pod.Spec.InitContainers; len(w) != 1 || !slices.Equal(w[0].Args, []string{"wait", "5s"}) || w[0].Image != "i" {
+		t.Errorf("%+v", w)
+	}
+	var all []wire.Listen
+	if env := pod.Spec.Containers[0].Env; len(env) != 1 || env[0].Name != wire.ListenVariable || json.Unmarshal([]byte(env[0].Value), &all) != nil {
+		t.Fatalf("%+v", env)
+	}
+	var at []string
+	for _, l := range all {
+		at = append(at, string(l.Proto)+" "+l.Addr.String())
+	}
+	if want := []string{"sctp 0.0.0.0:80", "sctp [::]:80", "tcp 0.0.0.0:81", "tcp [::]:81"}; !slices.Equal(at, want) {
+		t.Errorf("%v", at)
+	}
+}
