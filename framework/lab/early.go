@@ -38,7 +38,7 @@ func (l *Lab) JoinDenied(ctx ginkgo.SpecContext, word, table string) {
 		l.remember(matrices)
 		return
 	}
-	series := l.begin(reach.Claim{Hold: holdRounds, Matrices: matrices})
+	series := l.begin(reach.Claim{Hold: holdRounds, AtOnce: true, Matrices: matrices})
 	if err := l.judgeEarly(ctx, e, series); err != nil {
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: could not add %s: %v", l.id, word, err))
 	}
@@ -133,11 +133,8 @@ func (l *Lab) judgeEarly(ctx context.Context, e *early, series *reach.Series) er
 			batch++
 			l.readRecords(ctx, questions)
 			series.Add(l.note(series, batch, questions, e.addressed))
-			if len(series.Report.Wrong()) > 0 && !series.Lossy {
-				return nil
-			}
 		}
-		if waiting = nil; series.Settled() || time.Since(e.ready) > l.run.Patience {
+		if waiting = nil; series.Settled() || series.Ended() || time.Since(e.ready) > l.run.Patience {
 			return nil
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,9 +42,12 @@ func TestANewPodIsDeniedFromTheFirstMoment(t *testing.T) {
 					time.Sleep(10 * time.Second)
 					e.joined <- tt.err
 				}()
-				series := l.begin(reach.Claim{Hold: holdRounds, Matrices: matrices})
+				series := l.begin(reach.Claim{Hold: holdRounds, AtOnce: true, Matrices: matrices})
 				if err := l.judgeEarly(t.Context(), e, series); !errors.Is(err, tt.err) || series.Settled() != tt.settled {
 					t.Errorf("settled %v, %v", series.Settled(), err)
+				}
+				if _, text := series.Conclusion(); tt.err == nil && !tt.settled && !strings.Contains(text, "not from the first moment") {
+					t.Error(text)
 				}
 				if took := e.ready.Sub(e.addressed); took < 10*time.Second || b.batches < 3 {
 					t.Errorf("ready after %v and %d batches", took, b.batches)

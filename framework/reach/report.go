@@ -56,6 +56,7 @@ const (
 	Held         State = "held"         // right, and right again in every round after
 	Unsettled    State = "not settled"  // no round was right until the deadline
 	Intermittent State = "intermittent" // a round was right and a later one was not
+	Late         State = "not from the first moment"
 )
 
 // Report is what one Expect has to say.

@@ -27,6 +27,7 @@ type Claim struct {
 	Control  Control  `json:"control,omitempty"` // for denials; a claim of its own else
 	Evidence string   `json:"evidence"`          // folder
 	Hold     int      `json:"hold,omitempty"`    // rounds in which it is to be right again
+	AtOnce   bool     `json:"at_once,omitempty"` // it is to be right from the first round on
 	Matrices []Matrix `json:"matrices"`
 	Sharing  *Sharing `json:"sharing,omitempty"` // of a Service, where that is what the rounds are to show
 	Foreign  []string `json:"foreign,omitempty"` // policies in the suite's namespaces that are not the suite's
@@ -136,9 +137,11 @@ func (s *Series) Settled() bool { return len(s.Report.Wrong()) == 0 && s.Holding
 // Resent says whether an association came up only after something was sent again.
 func (s *Series) Resent() bool { return len(s.resent) > 0 }
 
-// Ended says whether no later round can change what the series amounts to: one was wrong
-// where all were right before, and not for lost packets.
-func (s *Series) Ended() bool { return s.Report.State == Intermittent && !s.Lossy }
+// Ended says whether no later round can change what the series amounts to: one was wrong, and
+// not for lost packets, where all were right before or were to be right at once.
+func (s *Series) Ended() bool {
+	return (s.Report.State == Intermittent || s.Report.State == Late) && !s.Lossy
+}
 
 // Add judges the next batch, round by round. After one that ends the series, later ones change
 // nothing.
@@ -183,6 +186,8 @@ func (s *Series) add(round []Asked, doubts map[doubt]string) {
 	case s.cells != nil:
 		s.Report.State = Intermittent
 		s.Lossy = s.count() <= mostExcused && lossy
+	case s.AtOnce:
+		s.Report.State, s.Lossy = Late, lossy
 	}
 }
 
