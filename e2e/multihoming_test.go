@@ -22,16 +22,16 @@ var multihomed = lab.Sockets{
 	Client: pathWatch, Server: pathWatch, Dual: true,
 }
 
-var pathWatch = []wire.Option{{Name: wire.Heartbeats, Value: int(interval.Milliseconds())}, {Name: wire.PathMaxRetrans, Value: 2}}
+var pathWatch = []wire.Option{{Name: wire.Heartbeats, Value: int(interval.Milliseconds())}, {Name: wire.PathMaxRetrans, Value: pathMaxRetrans}}
 
-// pathPatience is for a path to be found dead, or alive: three heartbeats that are missed,
-// each after the interval and up to 1.5 * rto_max, and as much again for slow machines.
-const pathPatience = 2 * 3 * (interval + 1500*time.Millisecond)
+const pathMaxRetrans = 2
+
+var pathBound = assoc.PathState(multihomed.Timers, interval, pathMaxRetrans)
 
 // awaitPaths waits until an end has its paths to some addresses in a state.
 func awaitPaths(ctx context.Context, e *lab.End, state string, addrs ...netip.Addr) {
-	want := assoc.Paths{State: state, Addrs: addrs, Within: pathPatience}
-	for deadline := time.Now().Add(pathPatience); len(want.Other(e.Status(ctx))) > 0 && time.Now().Before(deadline) && ctx.Err() == nil; {
+	want := assoc.Paths{State: state, Addrs: addrs, Within: pathBound, Since: time.Now().Round(0)}
+	for deadline := time.Now().Add(pathBound.Limit + assoc.Slack); len(want.Other(e.Status(ctx))) > 0 && time.Now().Before(deadline) && ctx.Err() == nil; {
 		e.Read(ctx, wire.Until{Event: wire.EventPeerAddr}, 250*time.Millisecond)
 	}
 	e.Expect(want)

@@ -35,13 +35,13 @@ var _ = chapter("Policies", func() {
 		Claim:  "A policy of type Egress without rules MUST deny SCTP from the pods it selects, and from no other.",
 		Source: conceptPolicies + ": default deny all egress traffic",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@*:80", "y/server@1:80", "x/client@1", "x/stranger@2")
+		lab := Deploy(ctx, "x/server@*:80", "y/server@1:80", "x/client@*", "x/stranger@2")
 		lab.ExpectOpen(ctx)
 
 		lab.Apply(ctx, "x", "policy/deny-egress.yaml")
 		lab.Expect(ctx, `
 			              x/server@*:80  y/server@1:80
-			x/client@1    denied         denied
+			x/client@*    denied         denied
 			x/stranger@2  answered       answered
 		`)
 	})

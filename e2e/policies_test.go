@@ -46,34 +46,12 @@ func throughNodePorts(meant func(node, pod int) bool, word string) string {
 	return table.String()
 }
 
-// outsider is the word of an agent outside of the cluster, where there is one.
-func (s *suite) outsider(word string) []string { return s.having(spec.Outside, word) }
-
 // onNodes is the word of an agent on a node's own network, where there may be one.
-func (s *suite) onNodes(word string) []string { return s.having(spec.HostNetwork, word) }
-
-func (s *suite) having(n spec.Need, word string) []string {
-	if s.lacks(n) != "" {
+func (s *suite) onNodes(word string) []string {
+	if s.lacks(spec.HostNetwork) != "" {
 		return nil
 	}
 	return []string{word}
-}
-
-// egressToAddress is the part of POL-13 that needs a host outside of the cluster.
-func egressToAddress(ctx SpecContext, lab *Lab) {
-	GinkgoHelper()
-	if why := here.lacks(spec.Outside); why != "" {
-		lab.Measured("egress by address is not judged: %s", why)
-		return
-	}
-	By("admitting an address outside of the cluster instead")
-	lab.Block("out/peer")
-	lab.Apply(ctx, "x", "policy/egress-to-address.yaml")
-	lab.Delete(ctx, "x", "policy/egress-to-namespace-y.yaml")
-	lab.Expect(ctx, `
-		            x/server@*:80  y/server@2:80  out/peer:80
-		x/client@2  denied         denied         answered
-	`)
 }
 
 // listWidePolicies puts those of administrators into the report: they may be why a path that

@@ -30,6 +30,16 @@ func DeadPeer(t wire.Timers, interval time.Duration) Bound {
 		"%d heartbeats for assoc_maxrxt %d, each after interval %v + 1.5 * rto_max %v", expiries, t.AssocMaxRetran, interval, t.RTOMax.Duration())}
 }
 
+// PathState is how long an idle end may take to find a path dead, where its heartbeats are
+// interval apart and as many as pathMaxRetrans may be missed, or alive again, where as many are
+// lost (RFC 9260 sections 8.2 and 8.3; the heartbeats are those of DeadPeer).
+func PathState(t wire.Timers, interval time.Duration, pathMaxRetrans int) Bound {
+	longest := interval + t.RTOMax.Duration()*3/2
+	expiries := pathMaxRetrans + 2
+	return Bound{time.Duration(expiries) * longest, fmt.Sprintf(
+		"%d heartbeats for spp_pathmaxrxt %d, each after interval %v + 1.5 * rto_max %v", expiries, pathMaxRetrans, interval, t.RTOMax.Duration())}
+}
+
 // Slack is what scheduling may add to a bound: the kernel's timers fire late and the
 // agents get the processor late, never early.
 const Slack = 2 * time.Second

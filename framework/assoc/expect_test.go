@@ -208,7 +208,7 @@ var scenes = []struct {
 	{"one beginning", One{}, client, server, []*Step{did(client, wire.SocketOp{Do: wire.DoDial}, &wire.SocketReply{Events: []wire.Event{{State: "COMM_UP", Assoc: 3}}}), told(client, arrivals(three...)...)}, []deceit{
 		{1, events(wire.Event{State: "COMM_UP", Assoc: 4}), "x/client@1 on a has 2 associations, wanted 1", Fault{}},
 	}},
-	{"a path's state", Paths{State: "ACTIVE", Addrs: []netip.Addr{there}, Within: time.Second}, client, server, []*Step{showed(client, wire.SocketStatus{Peers: []wire.PeerAddr{{Addr: there, State: "ACTIVE"}}})}, []deceit{
+	{"a path's state", Paths{State: "ACTIVE", Addrs: []netip.Addr{there}, Within: Bound{time.Second, "heartbeats"}, Since: noon}, client, server, []*Step{showed(client, wire.SocketStatus{Peers: []wire.PeerAddr{{Addr: there, State: "ACTIVE"}}})}, []deceit{
 		{0, status(func(st *wire.SocketStatus) { st.Peers[0].State = "INACTIVE" }), "of the paths of x/client@1 on a, 10.0.0.1 is INACTIVE, wanted ACTIVE within 1s", Fault{}},
 		{0, status(func(st *wire.SocketStatus) { st.Peers[0].Addr = far }), "10.0.0.1 is not listed", Fault{}},
 	}},

@@ -117,9 +117,10 @@ func (One) judge(k *known) *Fault {
 
 // Paths expects the end's paths to some addresses to be in a state.
 type Paths struct {
-	State  string        `json:"state"`
-	Addrs  []netip.Addr  `json:"addrs"`
-	Within time.Duration `json:"within"` // that it was waited for
+	State  string       `json:"state"`
+	Addrs  []netip.Addr `json:"addrs"`
+	Within Bound        `json:"within"` // that it was waited for
+	Since  time.Time    `json:"since"`
 }
 
 // Other tells of the paths that a status shows in another state.

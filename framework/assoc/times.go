@@ -24,6 +24,10 @@ func (GivesUp) took(k *known) (d time.Duration, what, within string) {
 	return took(s.Reply), "connects that ended, for nobody answered", inTime(*s.Op.Timers)
 }
 
+func (x Paths) took(k *known) (d time.Duration, what, within string) {
+	return k.last(wire.DoStatus).At.Sub(x.Since), fmt.Sprintf("times that paths of a multihomed association were found %s", x.State), fmt.Sprintf("within %v", x.Within)
+}
+
 // inTime is after how long a connect that nobody answers ends, and why.
 func inTime(t wire.Timers) string {
 	return fmt.Sprintf("after %v (%d INITs: %v)", t.InitWindow(), t.Inits(), t.InitWaits())

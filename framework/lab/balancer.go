@@ -13,8 +13,12 @@ import (
 	"sctp.test/framework/reach"
 )
 
-// balancerLimit is how long a load balancer may take to give an address.
-const balancerLimit = 30 * time.Second
+// How long a load balancer may take to give an address: one that gives no sign of itself is taken
+// for none after balancerSign, and one that does, as those of clouds, has balancerLimit.
+const (
+	balancerSign  = 30 * time.Second
+	balancerLimit = 5 * time.Minute
+)
 
 // awaitAddresses returns a Service when its load balancer has given it an address in each of
 // its families.
@@ -27,11 +31,24 @@ func (l *Lab) awaitAddresses(ctx context.Context, real, name string) (*corev1.Se
 		if len(s.Status.LoadBalancer.Ingress) >= len(s.Spec.IPFamilies) {
 			return s, nil
 		}
-		if time.Since(start) > balancerLimit || ctx.Err() != nil {
-			return nil, fmt.Errorf("addresses of load balancers for SCTP are %w, or not in %v", errLacks, time.Since(start).Round(time.Second))
+		took := time.Since(start)
+		if took > balancerLimit || took > balancerSign && !l.balanced(ctx, s) || ctx.Err() != nil {
+			return nil, fmt.Errorf("addresses of load balancers for SCTP are %w, or not in %v", errLacks, took.Round(time.Second))
 		}
 		await(ctx, time.Now().Add(pace))
 	}
+}
+
+// balanced says whether a load balancer has to do with a Service: it has an address in it, or a
+// finalizer, or has told of an event.
+func (l *Lab) balanced(ctx context.Context, s *corev1.Service) bool {
+	if len(s.Status.LoadBalancer.Ingress) > 0 || len(s.Finalizers) > 0 {
+		return true
+	}
+	events, err := l.run.Cluster.Client.CoreV1().Events(s.Namespace).List(ctx, metav1.ListOptions{
+		FieldSelector: "involvedObject.kind=Service,involvedObject.uid=" + string(s.UID), Limit: 1,
+	})
+	return err == nil && len(events.Items) > 0
 }
 
 // enlistLoadBalancer makes the name lb/NAME:PORT under which tables know the addresses that
