@@ -21,7 +21,7 @@ LINT  = go tool -modfile=ci/tools/go.mod golangci-lint
 export FOCUS LABELS MODULE IMAGE ARGS KEEP JOBS
 
 .DEFAULT_GOAL := help
-.PHONY: help e2e faults faults-page test test-kernel lint generate clean-cluster image testbed-up testbed-down testbed-status bin/e2e.test bin/sctp-agent bin/agent-image bin/testbed bin/faults
+.PHONY: help e2e lane faults faults-page test test-kernel lint generate clean-cluster image testbed-up testbed-down testbed-status bin/e2e.test bin/sctp-agent bin/agent-image bin/testbed bin/faults
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_\/.-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ else
 	@$(MAKE) --no-print-directory -s testbed-up
 	@scripts/e2e-on-testbed
 endif
+
+lane: ## run a lane of ci/lanes: LANE=iptables
+	@scripts/lane "$(LANE)"
 
 faults: bin/e2e.test bin/sctp-agent bin/agent-image bin/faults testbed-up ## break the embedded cluster in known ways: FAULTS=B13,D3 (all without), ALL=yes for the whole suite under each
 	@scripts/faults-on-testbed --only=$(FAULTS) $(if $(filter yes,$(ALL)),--all)

@@ -28,6 +28,7 @@ type Lane struct {
 	Bed     Bed    `json:"bed"`
 	Module  string `json:"module"`  // MODULE, where it is not what the bed has by default
 	Minutes int    `json:"minutes"` // budget, the start of the bed included
+	Took    int    `json:"took"`    // minutes of it the last time, on two cores without hardware acceleration; 0 is not known
 }
 
 // Bed is the embedded cluster as make starts it.
@@ -100,7 +101,7 @@ func (l Lane) validate() error {
 // header says where a list comes from, and how to run it.
 const header = `# %s
 # Made from ci/lanes/lanes.yaml and the specs by make generate; do not edit.
-# Budget: %d minutes. To run it:
+# Budget: %d minutes%s. make lane LANE=%s runs it, which is:
 #   make e2e NODES=%d FAMILY=%s PROXY=%s%s LABELS='%s'
 `
 
@@ -132,7 +133,11 @@ func (l Lane) List(specs []Spec) (string, error) {
 		return "", fmt.Errorf("lane %s: no spec matches %s", l.Name, l.Labels)
 	}
 	slices.Sort(lines)
-	head := fmt.Sprintf(header, l.Reason, l.Minutes, l.Bed.Nodes, l.Bed.Family, l.Bed.Proxy, l.others(), l.Labels)
+	took := ""
+	if l.Took > 0 {
+		took = fmt.Sprintf("; it took %d on two cores without hardware acceleration", l.Took)
+	}
+	head := fmt.Sprintf(header, l.Reason, l.Minutes, took, l.Name, l.Bed.Nodes, l.Bed.Family, l.Bed.Proxy, l.others(), l.Labels)
 	return head + strings.Join(lines, ""), nil
 }
 
