@@ -133,7 +133,7 @@ func (f *fleet) addEarly(ctx context.Context, s seat, labels map[string]string, 
 	}
 	var m *member
 	pod, err = f.run.Cluster.RunPod(ctx, real, pod, startLimit, func(seen *corev1.Pod) {
-		if m == nil && len(seen.Status.PodIPs) >= len(f.run.Families()) {
+		if m == nil && len(seen.Status.PodIPs) > 0 {
 			m = memberOf(s, seen)
 			tell(m)
 		}
