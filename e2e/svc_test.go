@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"strings"
+
 	. "github.com/onsi/ginkgo/v2"
 
 	. "sctp.test/framework/lab"
@@ -173,6 +175,27 @@ var _ = chapter("Services", func() {
 			            svc/port-changes:5000  node@*:svc/port-changes:5000  svc/port-changes:5001  node@*:svc/port-changes:5001
 			x/client@*  denied                 denied                       answered               answered
 		`)
+	})
+
+	It("may be reached at other addresses of a node", spec.Case{
+		ID: "SVC-36", Level: spec.Informational, Needs: spec.Needs{spec.NodeAccess},
+		Claim:  "A NodePort MAY be reached at addresses of a node that are no InternalIP of it.",
+		Source: "Kubernetes, Service, custom IP address configuration for NodePort: which addresses a service proxy serves is configuration (nodePortAddresses), and differs between its modes without one",
+	}, func(ctx SpecContext) {
+		lab := Deploy(ctx, "x/server@1:6000", "x/client@*")
+		lab.Apply(ctx, "x", "service/port-changes.yaml")
+		lab.Expect(ctx, `
+			            node@*:svc/port-changes:5000
+			x/client@*  answered
+		`)
+		others := lab.EnlistOthers(ctx, "svc/port-changes:5000")
+		switch {
+		case here.rehearsal != "":
+		case len(others) == 0:
+			Skip("no node has another address")
+		default:
+			lab.Measured("at %s pods found: %s", strings.Join(others, ", "), lab.Look(ctx, lab.Others("x/client@*")))
+		}
 	})
 
 	It("leave TCP Services at work that were there before", spec.Case{
