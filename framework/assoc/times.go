@@ -25,7 +25,7 @@ func (GivesUp) took(k *known) (d time.Duration, what, within string) {
 }
 
 func (x Paths) took(k *known) (d time.Duration, what, within string) {
-	return k.last(wire.DoStatus).At.Sub(x.Since), fmt.Sprintf("times that paths of a multihomed association were found %s", x.State), fmt.Sprintf("within %v", x.Within)
+	return k.last(wire.DoStatus).At.Sub(x.Since), fmt.Sprintf("paths of multihomed associations that were found %s", x.State), fmt.Sprintf("within %v", x.Within)
 }
 
 // inTime is after how long a connect that nobody answers ends, and why.

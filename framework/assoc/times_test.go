@@ -20,7 +20,7 @@ func TestTimes(t *testing.T) {
 	want := []string{
 		"ends that learned of the end of their peer: 1, in 2s, wanted within 10s (heartbeats)",
 		"connects that ended, for nobody answered: 1, in 1.65s, wanted after 1.65s (6 INITs: [150ms 300ms 300ms 300ms 300ms 300ms])",
-		"times that paths of a multihomed association were found INACTIVE: 1, in 3s, wanted within 7s (missed heartbeats)",
+		"paths of multihomed associations that were found INACTIVE: 1, in 3s, wanted within 7s (missed heartbeats)",
 	}
 	if got := all.Times(); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
