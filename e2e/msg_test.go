@@ -57,7 +57,7 @@ var _ = chapter("Messages", func() {
 		Source: "RFC 9260 sections 5.1.1 and 6.5",
 	}, func(ctx SpecContext) {
 		lab := behindService(ctx)
-		lab.OnEach(ctx, onePathOfAKind, func(ctx context.Context, p *path) {
+		lab.OnEach(ctx, everyPath, func(ctx context.Context, p *path) {
 			c, s := p.Associate(ctx, unequalStreams)
 			expectStreams(ctx, c, 3, 5)
 			expectStreams(ctx, s, 5, 3)

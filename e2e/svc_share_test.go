@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -91,5 +92,19 @@ var _ = chapter("Services", func() {
 		lab.Label(ctx, "x/server@2", "role-")
 		lab.ExpectAll(ctx, "svc/near:80")
 		lab.Measured("served by the other node %s", lab.EffectByNode())
+	})
+
+	It("prefer pods in the client's zone where they are told to", spec.Case{
+		ID: "SVC-37", Level: spec.Extended, Needs: spec.Needs{spec.TwoNodes},
+		Claim:  "With trafficDistribution PreferClose, an SCTP Service MUST lead to a pod of the client's zone while there is one.",
+		Source: "v1 ServiceSpec.trafficDistribution, discovery.k8s.io/v1 EndpointHints.forZones; extended: it is a preference, which proxies need not heed",
+	}, func(ctx SpecContext) {
+		if n := here.cluster.Nodes; here.rehearsal == "" && n[0].Zone == n[1].Zone {
+			Skip(fmt.Sprintf("nodes %s and %s are not in different zones (label topology.kubernetes.io/zone)", n[0].Name, n[1].Name))
+		}
+		lab := Deploy(ctx, "x/server@1:80 role=backend", "x/server@2:80 role=backend", "x/client@1", "x/client@2")
+		lab.Apply(ctx, "x", "service/near-by-zone.yaml")
+		lab.Expect(ctx, allClients("svc/near-by-zone:80"))
+		lab.ExpectNear(ctx, "svc/near-by-zone:80") // these nodes are their zones
 	})
 })

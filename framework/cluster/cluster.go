@@ -55,6 +55,7 @@ type Node struct {
 	OS       string       // status.nodeInfo.osImage
 	Runtime  string       // status.nodeInfo.containerRuntimeVersion
 	BootID   string       // status.nodeInfo.bootID
+	Zone     string       // label topology.kubernetes.io/zone, "" where it has none
 }
 
 // RegisterFlags adds the flags of the e2e framework. Unlike there, $KUBECONFIG is not
@@ -216,7 +217,7 @@ func describe(n corev1.Node) Node {
 	info := n.Status.NodeInfo
 	out := Node{
 		Name: n.Name, Kernel: info.KernelVersion, OS: info.OSImage,
-		Runtime: info.ContainerRuntimeVersion, BootID: info.BootID,
+		Runtime: info.ContainerRuntimeVersion, BootID: info.BootID, Zone: n.Labels[corev1.LabelTopologyZone],
 	}
 	for _, s := range e2enode.GetAddresses(&n, corev1.NodeInternalIP) {
 		if a, err := netip.ParseAddr(strings.TrimSpace(s)); err == nil {

@@ -20,7 +20,7 @@ func TestNumber(t *testing.T) {
 
 func TestDescribe(t *testing.T) {
 	n := describe(corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: "a"},
+		ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: map[string]string{"topology.kubernetes.io/zone": "east"}},
 		Status: corev1.NodeStatus{
 			NodeInfo: corev1.NodeSystemInfo{KernelVersion: "6.12", OSImage: "Debian", ContainerRuntimeVersion: "containerd://2", BootID: "x"},
 			Addresses: []corev1.NodeAddress{
@@ -33,7 +33,7 @@ func TestDescribe(t *testing.T) {
 			},
 		},
 	})
-	if n.Name != "a" || n.Kernel != "6.12" || n.OS != "Debian" || n.Runtime != "containerd://2" || n.BootID != "x" {
+	if n.Name != "a" || n.Kernel != "6.12" || n.OS != "Debian" || n.Runtime != "containerd://2" || n.BootID != "x" || n.Zone != "east" {
 		t.Errorf("described as %+v", n)
 	}
 	for like, want := range map[string]string{"127.0.0.1": "10.0.0.1", "::1": "fd00::1"} {
