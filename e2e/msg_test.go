@@ -221,7 +221,7 @@ var _ = chapter("Messages", func() {
 			s.Expect(assoc.Renumbered{Reset: 1, Numbers: map[uint16]uint16{0: 3, 1: 0}})
 			s.ReceivedAll()
 		})
-		authentication.carryWherePossible(ctx, lab)
+		authenticate(ctx, lab)
 	})
 
 	It("of telecom protocols arrive as their users frame them", spec.Case{
