@@ -17,7 +17,8 @@ import (
 const Unknown = "unknown"
 
 // Facts are what a cluster tells of its network. They help people to compare runs, and
-// name the list of known limitations; nothing else rests on them, so one that cannot be
+// name the list of known limitations; no verdict rests on them, and what might harm a cluster of
+// one kind is not done where the kind is not known, so one that cannot be
 // read is Unknown and no error.
 type Facts struct {
 	CNI         string // network plugin, by the name of its agents or of OpenShift's operator
