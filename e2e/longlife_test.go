@@ -18,8 +18,9 @@ import (
 )
 
 // forgets is after how long Linux forgets an association that is idle, unless a node says
-// otherwise (nf_conntrack_sctp_timeout_established since Linux 6.2; five days before that).
-// Associations idle for longer than that by idleMargin, but no spec for longer than longestIdle.
+// otherwise (nf_conntrack_sctp_timeout_established since Linux 6.2, and in older kernels that took
+// it over; five days before that). Associations idle for longer than that by idleMargin, but no
+// spec for longer than longestIdle.
 const (
 	forgets     = 210 * time.Second
 	idleMargin  = 15 * time.Second

@@ -81,6 +81,8 @@ func (l Lane) validate() error {
 		return fmt.Errorf("labels: want a Ginkgo label filter without quotes, not %q", l.Labels)
 	case l.Minutes < 1:
 		return fmt.Errorf("minutes: want at least 1, not %d", l.Minutes)
+	case l.Took < 0 || l.Took > l.Minutes:
+		return fmt.Errorf("took: want at most the %d minutes there are, not %d", l.Minutes, l.Took)
 	case l.Bed.Nodes != 2 && l.Bed.Nodes != 3:
 		return fmt.Errorf("nodes: want 2 or 3, not %d", l.Bed.Nodes)
 	case !slices.Contains([]string{"dual", "ipv4", "ipv6"}, l.Bed.Family):

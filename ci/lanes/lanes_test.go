@@ -89,6 +89,7 @@ func TestParseRefuses(t *testing.T) {
 		{"proxy: ipvs", "proxy: ebpf", `lane "no-dual": proxy: want nftables, iptables or ipvs, not "ebpf"`},
 		{"flavour: okd", "flavour: k3s", `lane "no-dual": flavour: want okd or none, not "k3s"`},
 		{"module: never", "module: auto", `lane "no-dual": module: want never, present, daemonset or machineconfig, not "auto"`},
+		{"  took: 4\n", "  took: 9\n", `lane "quick": took: want at most the 5 minutes there are, not 9`},
 		{"  minutes: 5\n", "", `lane "quick": minutes: want at least 1, not 0`},
 		{"  minutes: 5\n", "  hours: 5\n", `unknown field "hours"`},
 	} {

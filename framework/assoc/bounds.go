@@ -24,20 +24,21 @@ func (b Bound) String() string { return fmt.Sprintf("%v (%s)", b.Limit, b.Why) }
 // an error; and one more expiry finds their number at AssocMaxRetran (section 8.1). So the
 // association is given up at the latest at expiry AssocMaxRetran+2.
 func DeadPeer(t wire.Timers, interval time.Duration) Bound {
-	longest := interval + t.RTOMax.Duration()*3/2
-	expiries := t.AssocMaxRetran + 2
-	return Bound{time.Duration(expiries) * longest, fmt.Sprintf(
-		"%d heartbeats for assoc_maxrxt %d, each after interval %v + 1.5 * rto_max %v", expiries, t.AssocMaxRetran, interval, t.RTOMax.Duration())}
+	return heartbeats(t, interval, "assoc_maxrxt", t.AssocMaxRetran)
 }
 
 // PathState is how long an idle end may take to find a path dead, where its heartbeats are
 // interval apart and as many as pathMaxRetrans may be missed, or alive again, where as many are
 // lost (RFC 9260 sections 8.2 and 8.3; the heartbeats are those of DeadPeer).
 func PathState(t wire.Timers, interval time.Duration, pathMaxRetrans int) Bound {
+	return heartbeats(t, interval, "spp_pathmaxrxt", pathMaxRetrans)
+}
+
+// heartbeats is how long as many of them take as find out what an option allows to be missed.
+func heartbeats(t wire.Timers, interval time.Duration, option string, retrans int) Bound {
 	longest := interval + t.RTOMax.Duration()*3/2
-	expiries := pathMaxRetrans + 2
-	return Bound{time.Duration(expiries) * longest, fmt.Sprintf(
-		"%d heartbeats for spp_pathmaxrxt %d, each after interval %v + 1.5 * rto_max %v", expiries, pathMaxRetrans, interval, t.RTOMax.Duration())}
+	return Bound{time.Duration(retrans+2) * longest, fmt.Sprintf(
+		"%d heartbeats for %s %d, each after interval %v + 1.5 * rto_max %v", retrans+2, option, retrans, interval, t.RTOMax.Duration())}
 }
 
 // Slack is what scheduling may add to a bound: the kernel's timers fire late and the

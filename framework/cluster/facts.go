@@ -17,9 +17,9 @@ import (
 const Unknown = "unknown"
 
 // Facts are what a cluster tells of its network. They help people to compare runs, and
-// name the list of known limitations; no verdict rests on them, and what might harm a cluster of
-// one kind is not done where the kind is not known, so one that cannot be
-// read is Unknown and no error.
+// name the list of known limitations, and what might harm a cluster of one kind is done only where
+// the kind is known to be another; nothing else rests on them, so one that cannot be read is
+// Unknown and no error.
 type Facts struct {
 	CNI         string // network plugin, by the name of its agents or of OpenShift's operator
 	ProxyMode   string // of kube-proxy, or who stands in for it
@@ -158,14 +158,17 @@ var agents = map[string]string{
 	"kube-flannel":        "flannel",
 	"kube-flannel-ds":     "flannel",
 	"kube-ovn-cni":        "kube-ovn",
-	"kube-router":         "kube-router",
+	"kube-router":         kubeRouter,
 	"ovnkube-node":        ovnKubernetes,
 	"ovnkube-single-node": ovnKubernetes,
 	"rke2-canal":          "canal",
 	"weave-net":           "weave",
 }
 
-const ovnKubernetes = "ovn-kubernetes"
+const (
+	ovnKubernetes = "ovn-kubernetes"
+	kubeRouter    = "kube-router"
+)
 
 // plugin names the network plugins whose agents run, or else what OpenShift's operator
 // says it has installed.
@@ -210,6 +213,8 @@ func serviceProxy(cni string, configs map[string]map[string]string, command []st
 		return "cilium"
 	case cni == ovnKubernetes:
 		return ovnKubernetes
+	case strings.Contains(cni, kubeRouter) && len(command) == 0:
+		return Unknown // it may serve Services, or a kube-proxy that nobody has found
 	}
 	if text, ok := configs["kube-proxy"]["config.conf"]; ok {
 		return configuredMode(text)

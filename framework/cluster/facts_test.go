@@ -67,6 +67,8 @@ func TestServiceProxy(t *testing.T) {
 		{"a file wins over a flag", "calico", kubeadm(kind + "mode: nftables\n"), "kube-proxy --proxy-mode=ipvs", "nftables"},
 		{"Cilium instead", "cilium", configs{"cilium-config": {"kube-proxy-replacement": "true"}, "kube-proxy": {"config.conf": kind}}, "", "cilium"},
 		{"Cilium beside it", "cilium", configs{"cilium-config": {"kube-proxy-replacement": "false"}, "kube-proxy": {"config.conf": kind}}, "", "iptables"},
+		{"kube-router, maybe instead", "kube-router", kubeadm(kind + "mode: iptables\n"), "", "unknown"},
+		{"kube-router beside it", "flannel, kube-router", kubeadm(kind + "mode: iptables\n"), "kube-proxy --config=/etc/proxy", "iptables"},
 		{"OVN instead", "ovn-kubernetes", kubeadm(kind), "", "ovn-kubernetes"},
 	}
 	for _, tt := range tests {

@@ -142,7 +142,7 @@ func (c *Cluster) watchPods(ctx context.Context, namespace string, which fields.
 // pullMessage is what the runtime said about an image, without what the kubelet and it
 // said before.
 func pullMessage(pod *corev1.Pod) string {
-	for _, s := range pod.Status.ContainerStatuses {
+	for _, s := range containers(pod) {
 		if w := s.State.Waiting; w != nil {
 			parts := strings.Split(w.Message, ": ")
 			return w.Reason + ", " + parts[len(parts)-1]
@@ -151,9 +151,14 @@ func pullMessage(pod *corev1.Pod) string {
 	return "no reason given"
 }
 
+// containers are how the containers of a pod are, those that come before it first.
+func containers(pod *corev1.Pod) []corev1.ContainerStatus {
+	return slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
+}
+
 // settled says whether a pod is ready, or why it will not be.
 func settled(pod *corev1.Pod) (bool, error) {
-	for _, s := range pod.Status.ContainerStatuses {
+	for _, s := range containers(pod) {
 		if w := s.State.Waiting; w != nil && slices.Contains(hopeless, w.Reason) {
 			if w.Reason == "ImagePullBackOff" || w.Reason == "InvalidImageName" || w.Reason == "ErrImageNeverPull" {
 				return false, ErrImage
@@ -181,7 +186,10 @@ func settled(pod *corev1.Pod) (bool, error) {
 
 // condition is what a pod says of itself, for people.
 func condition(pod *corev1.Pod) string {
-	for _, s := range pod.Status.ContainerStatuses {
+	for _, s := range containers(pod) {
+		if t := s.State.Terminated; t != nil && t.ExitCode == 0 {
+			continue // an init container that has done its work
+		}
 		on := fmt.Sprintf("on node %s, container %s ", pod.Spec.NodeName, s.Name)
 		if t := s.State.Terminated; t != nil {
 			return on + end(t)

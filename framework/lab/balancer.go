@@ -40,13 +40,13 @@ func (l *Lab) awaitAddresses(ctx context.Context, real, name string) (*corev1.Se
 }
 
 // balanced says whether a load balancer has to do with a Service: it has an address in it, or a
-// finalizer, or has told of an event.
+// finalizer, or has told of an event that is no warning.
 func (l *Lab) balanced(ctx context.Context, s *corev1.Service) bool {
 	if len(s.Status.LoadBalancer.Ingress) > 0 || len(s.Finalizers) > 0 {
 		return true
 	}
 	events, err := l.run.Cluster.Client.CoreV1().Events(s.Namespace).List(ctx, metav1.ListOptions{
-		FieldSelector: "involvedObject.kind=Service,involvedObject.uid=" + string(s.UID), Limit: 1,
+		FieldSelector: "type=Normal,involvedObject.kind=Service,involvedObject.uid=" + string(s.UID), Limit: 1,
 	})
 	return err == nil && len(events.Items) > 0
 }

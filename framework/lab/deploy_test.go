@@ -106,8 +106,8 @@ func TestPlaces(t *testing.T) {
 	}
 	for seed, want := range map[int64]string{0: "abc", 1: "bca", 2: "cab", 1<<40 + 2: "abc"} {
 		r.Seed = seed
-		got := r.node(1).Name + r.node(2).Name + r.node(3).Name
-		if got != want || r.place(r.node(2).Name) != 2 || r.place("d") != 0 {
+		got := r.Node(1).Name + r.Node(2).Name + r.Node(3).Name
+		if got != want || r.place(r.Node(2).Name) != 2 || r.place("d") != 0 {
 			t.Errorf("with seed %d the nodes are %s, want %s", seed, got, want)
 		}
 	}

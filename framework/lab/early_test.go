@@ -21,11 +21,16 @@ func TestANewPodIsDeniedFromTheFirstMoment(t *testing.T) {
 	for name, tt := range map[string]struct {
 		behaves func(*bench, *agent, wire.Probe) string
 		err     error
+		strays  int64 // packets that came to the pod before anybody listened
 		settled bool
 	}{
-		"denied":        {port81("ETIMEDOUT"), nil, true},
-		"open at first": {afterFirst(port81("ETIMEDOUT")), nil, false},
-		"never ready":   {port81("ETIMEDOUT"), broken, false},
+		"denied":                   {port81("ETIMEDOUT"), nil, 0, true},
+		"refused by a policy":      {port81("ECONNREFUSED"), nil, 0, true},
+		"open at first":            {afterFirst(port81("ETIMEDOUT")), nil, 0, false},
+		"refused by the pod":       {port81("ECONNREFUSED"), nil, 6, false},
+		"reached by somebody else": {port81("ETIMEDOUT"), nil, 6, true},
+		"open when it listens":     {later(10*time.Second, port81("ECONNREFUSED"), (*bench).open), nil, 0, false},
+		"never ready":              {port81("ETIMEDOUT"), broken, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			on(t, func(t *testing.T, b *bench) {
@@ -37,10 +42,11 @@ func TestANewPodIsDeniedFromTheFirstMoment(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				e := &early{member: l.member("x/server@1"), addressed: time.Now(), joined: make(chan error, 1)}
+				b.strays = tt.strays
+				e := &early{member: l.member("x/server@1"), addressed: time.Now(), comes: make(chan arrival, 1)}
 				go func() {
 					time.Sleep(10 * time.Second)
-					e.joined <- tt.err
+					e.comes <- arrival{time.Now(), tt.err}
 				}()
 				series := l.begin(reach.Claim{Hold: holdRounds, AtOnce: true, Matrices: matrices})
 				if err := l.judgeEarly(t.Context(), e, series); !errors.Is(err, tt.err) || series.Settled() != tt.settled {
@@ -57,14 +63,30 @@ func TestANewPodIsDeniedFromTheFirstMoment(t *testing.T) {
 	}
 }
 
+// later is a network that behaves otherwise after a time.
+func later(after time.Duration, at, then func(*bench, *agent, wire.Probe) string) func(*bench, *agent, wire.Probe) string {
+	var begun time.Time
+	return func(b *bench, a *agent, p wire.Probe) string {
+		if begun.IsZero() {
+			begun = time.Now()
+		}
+		if time.Since(begun) > after {
+			return then(b, a, p)
+		}
+		return at(b, a, p)
+	}
+}
+
 // The main process is told to listen at every address of its pod, which has them while it waits.
 func TestAPodThatListensFromTheStart(t *testing.T) {
-	o, err := parseOrder("x/new@1:80,81/tcp role=late")
+	o, err := parseOrder("x/new@1:80,81/tcp,!82 role=late")
 	if err != nil {
 		t.Fatal(err)
 	}
+	l := newLab(&Run{}, "POL-99")
+	l.families = []reach.Family{reach.IPv4, reach.IPv6}
 	pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "agent", Image: "i", Args: []string{"serve"}}}}}
-	listening(o, []reach.Family{reach.IPv4, reach.IPv6})(pod)
+	l.fromTheStart(o, seat{"x", "a"})(pod)
 	if w := pod.Spec.InitContainers; len(w) != 1 || !slices.Equal(w[0].Args, []string{"wait", "5s"}) || w[0].Image != "i" {
 		t.Errorf("%+v", w)
 	}

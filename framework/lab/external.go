@@ -31,7 +31,7 @@ func (l *Lab) fillExternal(s *corev1.Service) {
 		return
 	}
 	s.Spec.ExternalIPs = nil
-	for _, a := range l.run.node(1).Internal {
+	for _, a := range l.run.Node(1).Internal {
 		s.Spec.ExternalIPs = append(s.Spec.ExternalIPs, a.String())
 	}
 	for i, p := range s.Spec.Ports {
@@ -46,7 +46,7 @@ func (l *Lab) fillExternal(s *corev1.Service) {
 // of a Service.
 func (l *Lab) enlistExternal(s *corev1.Service, p corev1.ServicePort, word string, like target) {
 	t := like
-	t.kind, t.node, t.addrs = diag.ExternalIP, l.run.node(1).Name, map[reach.Family]netip.AddrPort{}
+	t.kind, t.node, t.addrs = diag.ExternalIP, l.run.Node(1).Name, map[reach.Family]netip.AddrPort{}
 	for _, ip := range s.Spec.ExternalIPs {
 		a, err := netip.ParseAddr(ip)
 		if _, has := t.addrs[familyOf(a)]; err == nil && !has {

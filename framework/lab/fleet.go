@@ -104,8 +104,8 @@ func (f *fleet) add(ctx context.Context, s seat, labels map[string]string, varia
 	return f.addEarly(ctx, s, labels, func(*member) {}, variants)
 }
 
-// addEarly is add that tells of the agent when its pod has its addresses. It cannot be asked
-// anything before addEarly returns.
+// addEarly is add that tells of the agent when its pod has its addresses. It answers when
+// addEarly has returned without an error.
 func (f *fleet) addEarly(ctx context.Context, s seat, labels map[string]string, tell func(*member), variants []Variant) (*member, error) {
 	switch {
 	case f.run.rehearsing():
@@ -134,7 +134,7 @@ func (f *fleet) addEarly(ctx context.Context, s seat, labels map[string]string, 
 	var m *member
 	pod, err = f.run.Cluster.RunPod(ctx, real, pod, startLimit, func(seen *corev1.Pod) {
 		if m == nil && len(seen.Status.PodIPs) > 0 {
-			m = memberOf(s, seen)
+			m = f.memberOf(s, seen)
 			tell(m)
 		}
 	})
@@ -142,33 +142,33 @@ func (f *fleet) addEarly(ctx context.Context, s seat, labels map[string]string, 
 		return nil, err
 	}
 	if m == nil {
-		m = memberOf(s, pod)
+		m = f.memberOf(s, pod)
 	}
 	return m, f.greet(ctx, m)
 }
 
 // meet makes the agent in a pod that runs a member.
 func (f *fleet) meet(ctx context.Context, s seat, pod *corev1.Pod) error {
-	return f.greet(ctx, memberOf(s, pod))
+	return f.greet(ctx, f.memberOf(s, pod))
 }
 
 // memberOf is the agent in a pod that has its addresses, before it was spoken to.
-func memberOf(s seat, pod *corev1.Pod) *member {
+func (f *fleet) memberOf(s seat, pod *corev1.Pod) *member {
 	m := &member{seat: s, pod: pod.Name, real: pod.Namespace, uid: string(pod.UID), addrs: map[reach.Family]netip.Addr{}}
 	for _, ip := range pod.Status.PodIPs {
 		if a, err := netip.ParseAddr(ip.IP); err == nil { // an address that is none is not asked
 			m.addrs[familyOf(a)] = a
 		}
 	}
+	m.dial = func(ctx context.Context, in io.Reader, out io.Writer) error {
+		return f.run.Cluster.Stream(ctx, m.real, m.pod, "agent", []string{"/sctp-agent", "session"}, in, out)
+	}
+	m.agent = f.speakTo(m)
 	return m
 }
 
 // greet opens a stream to an agent and makes it a member.
 func (f *fleet) greet(ctx context.Context, m *member) error {
-	m.dial = func(ctx context.Context, in io.Reader, out io.Writer) error {
-		return f.run.Cluster.Stream(ctx, m.real, m.pod, "agent", []string{"/sctp-agent", "session"}, in, out)
-	}
-	m.agent = f.speakTo(m)
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	hello, err := m.agent.Hello(ctx)

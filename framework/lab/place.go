@@ -49,7 +49,7 @@ func (r *Run) seat(o order, place int) seat {
 	if o.namespace == outside {
 		return seat{outside, outside}
 	}
-	return seat{o.namespace, r.node(place).Name}
+	return seat{o.namespace, r.Node(place).Name}
 }
 
 // level is what Pod Security admits in a namespace: below privileged no pod gets anything of

@@ -176,7 +176,7 @@ func (r *Run) Survey(ctx context.Context, open bool) (map[string]wire.ModuleRepl
 }
 
 // node returns the node that specs call @number: numbers go round, from where the seed says.
-func (r *Run) node(number int) cluster.Node {
+func (r *Run) Node(number int) cluster.Node {
 	nodes := r.Cluster.Nodes
 	return nodes[(number-1+int(r.Seed))%len(nodes)]
 }
@@ -184,7 +184,7 @@ func (r *Run) node(number int) cluster.Node {
 // place is the number that specs have for a node.
 func (r *Run) place(name string) int {
 	for i := range r.Cluster.Nodes {
-		if r.node(i+1).Name == name {
+		if r.Node(i+1).Name == name {
 			return i + 1
 		}
 	}

@@ -142,7 +142,7 @@ func (l *Lab) enlistService(namespace string, s *corev1.Service, p corev1.Servic
 // enlistNodePorts makes the names node@1:svc/NAME:PORT of a Service's NodePort.
 func (l *Lab) enlistNodePorts(p corev1.ServicePort, word string, t target) {
 	for i := range l.run.Cluster.Nodes {
-		n := l.run.node(i + 1)
+		n := l.run.Node(i + 1)
 		there := t
 		there.kind, there.node, there.addrs = diag.NodePort, n.Name, map[reach.Family]netip.AddrPort{}
 		for f := range t.addrs { // the families the Service has got

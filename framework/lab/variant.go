@@ -98,7 +98,7 @@ func (l *Lab) enlistHostPort(m *member, p corev1.ContainerPort, place int) {
 		port: uint16(p.ContainerPort), node: m.node, namespace: m.namespace,
 	}
 	for _, f := range l.families {
-		if a, ok := l.run.node(place).Addr(m.addrs[f]); ok {
+		if a, ok := l.run.Node(place).Addr(m.addrs[f]); ok {
 			t.addrs[f] = netip.AddrPortFrom(a, uint16(p.HostPort))
 		}
 	}

@@ -16,6 +16,7 @@ type Evidence struct {
 	Records  []Witness         `json:"records,omitempty"`    // every server that recorded the nonce, intended or not
 	Intended []Backend         `json:"intended,omitempty"`   // who may answer
 	Source   bool              `json:"source,omitempty"`     // the server must see the address that the client has
+	Reached  bool              `json:"reached,omitempty"`    // the kernel of the pod that was asked has answered INITs for which nobody listened there yet
 	Stalled  wire.Millis       `json:"stalled_ms,omitempty"` // how long the client's process or a server's did not run meanwhile
 }
 
@@ -91,6 +92,10 @@ func Judge(e Evidence) Finding {
 		// TCP and UDP reach the server before the client knows; for SCTP it cannot be.
 		f.Connecting, f.Stage = false, wire.StageEcho
 		f.Reason += fmt.Sprintf(", but %s recorded the nonce: the way there is open", name(e.Records[0].Server))
+	}
+	if f.Connecting && f.Outcome == Refused && e.Reached {
+		f.Connecting, f.Stage = false, wire.StageEcho
+		f.Reason += ", by the pod's own kernel, for nobody listened yet: the way there is open"
 	}
 	return f
 }

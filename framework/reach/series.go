@@ -48,7 +48,7 @@ type Asked struct {
 	Batch    int           `json:"batch"` // of questions that were put together, counted from 1 within the series
 	Round    int           `json:"round"` // counted from 1 within the series; a batch may hold several
 	At       time.Time     `json:"at"`
-	Elapsed  wire.Millis   `json:"elapsed_ms"` // from the first question of the series to the end of the batch
+	Elapsed  wire.Millis   `json:"elapsed_ms"` // from the first question of the series until the client had answered all of the batch
 	Family   Family        `json:"family"`
 	Client   string        `json:"client"` // words of the matrix
 	Server   string        `json:"server"`
@@ -93,6 +93,15 @@ type streak struct {
 // handshakes: more than three of one cell are rare in the few rounds that a table takes, and a
 // path that leads to nobody every other time seldom has the right rounds in a row before them.
 const mostExcused = 3
+
+// mostExcused is that for a series: one that is asked for as long as something takes has many
+// rounds.
+func (s *Series) mostExcused() int {
+	if !s.AtOnce {
+		return mostExcused
+	}
+	return max(mostExcused, s.Report.Rounds/4)
+}
 
 // NewSeries begins a series.
 func NewSeries(c Claim) *Series {
@@ -168,8 +177,9 @@ func (s *Series) add(round []Asked, doubts map[doubt]string) {
 	}
 	s.Report.Rounds++
 	s.Report.Results = weigh(s.Matrices, round, doubts)
-	s.Report.Took = round[0].Elapsed.Duration()
+	s.Report.Took = 0
 	for _, a := range round {
+		s.Report.Took = max(s.Report.Took, a.Elapsed.Duration())
 		if a.Want == Word(Answered) {
 			s.breath.add(a.Evidence)
 		}
@@ -185,7 +195,7 @@ func (s *Series) add(round []Asked, doubts map[doubt]string) {
 		s.count()
 	case s.cells != nil:
 		s.Report.State = Intermittent
-		s.Lossy = s.count() <= mostExcused && lossy
+		s.Lossy = s.count() <= s.mostExcused() && lossy
 	case s.AtOnce:
 		s.Report.State, s.Lossy = Late, lossy
 	}
@@ -230,8 +240,8 @@ func (s *Series) count() (most int) {
 // through that: when a COOKIE-ECHO and the next one are lost, connection tracking has forgotten
 // it (nf_conntrack_sctp_timeout_cookie_wait, 3 s), and what is sent later on is refused, dropped
 // or led to a server that did not make the cookie. An association that came up so late and then
-// fell silent is such a one itself: the answer to its second INIT, with another tag, passed
-// connection tracking when it was up already.
+// fell silent or was aborted is such a one itself: the answer to its second INIT, with another
+// tag, passed connection tracking when it was up already.
 func (s *Series) lossy(round []Asked) bool {
 	for _, a := range round {
 		if seen := a.Evidence.Seen; seen != nil && (seen.Greeting != nil && sentAgain(a.Evidence) || cameUpLate(a.Evidence)) {
