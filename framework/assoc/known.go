@@ -77,7 +77,7 @@ func (k *known) sent(e End) Sent {
 		}
 		messages := s.Op.Messages
 		if s.Reply != nil && s.Answered < k.at {
-			messages = messages[:min(s.Reply.Sent, len(messages))]
+			messages = messages[:min(max(s.Reply.Sent, 0), len(messages))]
 		}
 		out.Nonce = s.Op.Nonce
 		out.Messages = append(out.Messages, messages...)

@@ -72,7 +72,7 @@ func change(state string) wire.Event {
 }
 
 // play lets steps happen on the path of a walk, and then something be expected.
-func play(t *testing.T, steps []*Step, of, peer End, what Expectation) (*Walk, *Fault) {
+func play(t testing.TB, steps []*Step, of, peer End, what Expectation) (*Walk, *Fault) {
 	t.Helper()
 	c := &Course{Path: "x/client@1 10.0.0.2 on a -> x/server@1:80 10.0.0.1:80 on b", Family: reach.IPv4}
 	w := &Walk{ID: "ASC-99", Evidence: "_artifacts/ASC-99", Courses: []*Course{c, {Path: "another", Family: reach.IPv4}}}
@@ -99,7 +99,7 @@ func play(t *testing.T, steps []*Step, of, peer End, what Expectation) (*Walk, *
 }
 
 // filed is a walk as its file has it.
-func filed(t *testing.T, w *Walk) *Walk {
+func filed(t testing.TB, w *Walk) *Walk {
 	t.Helper()
 	var b strings.Builder
 	for _, l := range w.Lines() {

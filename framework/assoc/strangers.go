@@ -44,13 +44,18 @@ func (c *comparison) missing() []int {
 func (c *comparison) cut(missing []int, k int) bool {
 	got := c.got[k]
 	for _, i := range missing {
-		if got.Size < c.sent.Messages[i].Size && wire.Digest(c.sent.payload(i)[:got.Size]) == got.Digest {
+		if got.Size < c.sent.Messages[i].Size && begins(c.sent.payload(i), got) {
 			c.arrived[i]++
 			c.add("cut short", "%s was cut to %d bytes", c.name(i), got.Size)
 			return true
 		}
 	}
 	return false
+}
+
+// begins says whether a payload begins with what was got, of which an agent tells any size.
+func begins(payload []byte, got wire.Event) bool {
+	return got.Size >= 0 && got.Size <= len(payload) && wire.Digest(payload[:got.Size]) == got.Digest
 }
 
 // merged: two or more missing messages, one after another.
@@ -78,7 +83,7 @@ func (c *comparison) split(missing, strangers []int) int {
 		rest := c.sent.payload(i)
 		for n, k := range strangers {
 			got := c.got[k]
-			if got.Size > len(rest) || wire.Digest(rest[:got.Size]) != got.Digest {
+			if !begins(rest, got) {
 				break
 			}
 			if rest = rest[got.Size:]; len(rest) == 0 && n > 0 {

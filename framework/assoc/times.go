@@ -21,7 +21,11 @@ func (x Learns) took(k *known) (d time.Duration, what, within string) {
 
 func (GivesUp) took(k *known) (d time.Duration, what, within string) {
 	s := k.last(wire.DoDial)
-	return took(s.Reply), "connects that ended, for nobody answered", inTime(*s.Op.Timers)
+	within = "in time"
+	if s.Op.Timers != nil {
+		within = inTime(*s.Op.Timers)
+	}
+	return took(s.Reply), "connects that ended, for nobody answered", within
 }
 
 func (x Paths) took(k *known) (d time.Duration, what, within string) {

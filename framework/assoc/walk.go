@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"sctp.test/framework/reach"
+	"sctp.test/framework/wire"
 )
 
 // Walk is what was done on several paths side by side.
@@ -55,6 +56,17 @@ func (l Line) at() int {
 	return l.Expect.At
 }
 
+// unfit is why a line is none that a run writes, where it could not be judged.
+func (l Line) unfit() error {
+	switch {
+	case l.Walk != nil && slices.Contains(l.Walk.Courses, nil):
+		return errors.New("a path of the walk is none")
+	case l.Step != nil && slices.ContainsFunc(l.Step.Op.Messages, func(m wire.SendMessage) bool { return m.Size < 0 }):
+		return errors.New("a message has less than no bytes")
+	}
+	return nil
+}
+
 // Lines are the walk as Replay reads it.
 func (w *Walk) Lines() []Line {
 	out := []Line{{Walk: w}}
@@ -91,6 +103,9 @@ func Replay(r io.Reader) ([]*Walk, error) {
 		var l Line
 		var c *Course
 		err := dec.Decode(&l)
+		if err == nil {
+			err = l.unfit()
+		}
 		switch {
 		case errors.Is(err, io.EOF):
 			return out, nil

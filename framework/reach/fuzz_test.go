@@ -1,7 +1,9 @@
 package reach
 
 import (
+	"bytes"
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"sctp.test/framework/wire"
@@ -53,4 +55,44 @@ func sane(p wire.Probe) bool {
 		}
 	}
 	return len(p.Messages) < 100 && p.Timers.MaxInits >= 0 && p.Timers.MaxInits < 100
+}
+
+// FuzzReplay: whatever stands in probes.jsonl, it is refused or judged, and a series that came to
+// nothing says why.
+func FuzzReplay(f *testing.F) {
+	f.Add(saved(f, "silent answered answered").Bytes())
+	f.Add(saved(f, "answered refused").Bytes())
+	for _, lines := range []string{
+		`{"claim":{"series":1,"matrices":[{"rows":[{"word":"a"}],"columns":[{"word":"b"}]}]}}` + "\n" + `{"asked":{"series":1,"client":"a","server":"b"}}`,
+		`{"claim":{"series":1,"hold":-1,"sharing":{"service":"s","near":{}}}}` + "\n" + `{"asked":{"series":1}}`,
+		`{"claim":{"series":1}}` + "\n" + `{"aside":{"series":9}}`,
+	} {
+		f.Add([]byte(lines))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		for {
+			var l Line
+			if dec.Decode(&l) != nil {
+				break
+			}
+			if l.Asked != nil && !sane(l.Asked.Evidence.Probe) {
+				return
+			}
+		}
+		asked := 0
+		series, err := ReplayEach(bytes.NewReader(raw), func(Asked) { asked++ })
+		if err != nil {
+			return
+		}
+		for _, s := range series {
+			if ground, text := s.Conclusion(); (ground == "") != (text == "") || ground == "" && !s.Settled() {
+				t.Errorf("ground %q, text %q", ground, text)
+			}
+			_ = s.Report.Text()
+		}
+		if ground, _ := Verdict(series); ground == "" && slices.ContainsFunc(series, func(s *Series) bool { return s.Sharing == nil && !s.Settled() }) {
+			t.Errorf("nothing is wrong with a series that is not settled, after %d probes", asked)
+		}
+	})
 }

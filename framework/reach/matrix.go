@@ -27,6 +27,12 @@ type Matrix struct {
 	Lines   [][]int  `json:"-"`    // of the table that claims this, likewise; nil where nobody wrote one
 }
 
+// whole says whether there is a word for each row and column.
+func (m Matrix) whole() bool {
+	short := func(row []Word) bool { return len(row) != len(m.Columns) }
+	return len(m.Want) == len(m.Rows) && !slices.ContainsFunc(m.Want, short)
+}
+
 // Line begins a complaint about a cell with the line of the table that it stands in, if it
 // stands in one.
 func (m Matrix) Line(row, column int) string {

@@ -439,6 +439,8 @@ func ReplayEach(r io.Reader, each func(Asked)) ([]*Series, error) {
 			return out, nil
 		case err != nil:
 			return nil, fmt.Errorf("line %d: %w", n, err)
+		case l.Claim != nil && slices.ContainsFunc(l.Claim.Matrices, func(m Matrix) bool { return !m.whole() }):
+			return nil, fmt.Errorf("line %d: a claim whose words are not those of its rows and columns", n)
 		case l.Claim != nil:
 			if len(batch) > 0 {
 				flush()

@@ -11,7 +11,7 @@ import (
 )
 
 // saved is probes.jsonl of one series; each word is what one round found on its only path.
-func saved(t *testing.T, rounds string) *bytes.Buffer {
+func saved(t testing.TB, rounds string) *bytes.Buffer {
 	t.Helper()
 	var file bytes.Buffer
 	enc := json.NewEncoder(&file)

@@ -127,7 +127,7 @@ func (t Timers) InitWindow() time.Duration {
 // InitWaits is how long the kernel waits after each of the INITs that InitWindow
 // adds up.
 func (t Timers) InitWaits() []time.Duration {
-	waits := make([]time.Duration, t.Inits())
+	waits := make([]time.Duration, max(t.Inits(), 0))
 	step := t.RTOInitial
 	for i := range waits {
 		step = min(step, t.MaxInitTimeout)
