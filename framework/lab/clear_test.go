@@ -112,6 +112,15 @@ var endings = map[string]struct {
 			b.counting(wire.CurrEstab, 1)
 		},
 	},
+	"one of no table whose path was cut": {
+		do: func(t *testing.T, b *bench, l *Lab) {
+			expect(t, l, AllAnswered)
+			x := &l.evidence[1]
+			x.Asked, x.Aside = nil, x.Asked
+			x.Aside.Evidence.Seen.Stage, x.Aside.Evidence.Seen.Ender = wire.StageEcho, wire.EndedByClock
+			b.counting(wire.CurrEstab, 1)
+		},
+	},
 	"an association whose COOKIE-ACKs were lost": {
 		do: func(t *testing.T, b *bench, l *Lab) {
 			expect(t, l, AllAnswered)

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,18 +90,19 @@ func (l *Lab) cut() int64 {
 	expiries := map[batch]int64{} // that explain a silence already
 	var n int64
 	for _, line := range l.evidence {
-		if line.Asked == nil || line.Asked.Evidence.Seen == nil || line.Asked.Evidence.Probe.Proto != wire.SCTP {
+		asked := cmp.Or(line.Asked, line.Aside)
+		if asked == nil || asked.Evidence.Seen == nil || asked.Evidence.Probe.Proto != wire.SCTP {
 			continue
 		}
-		seen := line.Asked.Evidence.Seen
+		seen := asked.Evidence.Seen
 		switch seen.Stage {
 		case wire.StageSend, wire.StageEcho, wire.StageClose:
 			if seen.Ender != "" {
 				n++
 			}
 		case wire.StageConnect:
-			of := batch{line.Asked.Series, line.Asked.Batch, line.Asked.Client}
-			if seen.Errno == "ETIMEDOUT" && expiries[of] < line.Asked.Moved[wire.T1CookieExpireds] {
+			of := batch{asked.Series, asked.Batch, asked.Client}
+			if seen.Errno == "ETIMEDOUT" && expiries[of] < asked.Moved[wire.T1CookieExpireds] {
 				expiries[of]++
 				n++
 			}
