@@ -44,10 +44,7 @@ func TestANewPodIsDeniedFromTheFirstMoment(t *testing.T) {
 				}
 				b.strays = tt.strays
 				e := &early{member: l.member("x/server@1"), addressed: time.Now(), comes: make(chan arrival, 1)}
-				go func() {
-					time.Sleep(10 * time.Second)
-					e.comes <- arrival{time.Now(), tt.err}
-				}()
+				time.AfterFunc(10*time.Second, func() { e.comes <- arrival{time.Now(), tt.err} })
 				series := l.begin(reach.Claim{Hold: holdRounds, AtOnce: true, Matrices: matrices})
 				if err := l.judgeEarly(t.Context(), e, series); !errors.Is(err, tt.err) || series.Settled() != tt.settled {
 					t.Errorf("settled %v, %v", series.Settled(), err)

@@ -175,7 +175,7 @@ func (r *Run) Survey(ctx context.Context, open bool) (map[string]wire.ModuleRepl
 	return out, errors.Join(errs...)
 }
 
-// node returns the node that specs call @number: numbers go round, from where the seed says.
+// Node returns the node that specs call @number: numbers go round, from where the seed says.
 func (r *Run) Node(number int) cluster.Node {
 	nodes := r.Cluster.Nodes
 	return nodes[(number-1+int(r.Seed))%len(nodes)]

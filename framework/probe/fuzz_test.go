@@ -20,7 +20,7 @@ func FuzzStream(f *testing.F) {
 	f.Add([]byte(string(hello)+"\n{\"id\":1}{\"id\":1,\"error\":\"why\"}[\x00"), false)
 	f.Add([]byte("null\n"), false)
 	f.Fuzz(func(t *testing.T, says []byte, stays bool) {
-		dial := func(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
+		dial := func(_ context.Context, stdin io.Reader, stdout io.Writer) error {
 			if _, err := stdout.Write(says); err != nil || !stays {
 				return err
 			}
