@@ -149,11 +149,11 @@ func (a *again) report(l *lab.Lab) {
 	l.Measured("started again in %v: %s", a.took.Round(100*time.Millisecond), strings.Join(names, ", "))
 }
 
-// bringBack loads the module on a node that was rebooted, if the run has loaded it before. Where it
-// was there by itself it has to be there again by itself.
+// bringBack loads the module on a node that was rebooted, where the run is to load it: an earlier
+// run may have done so before the reboot. Elsewhere it has to be there again by itself.
 func bringBack(ctx context.Context) {
 	GinkgoHelper()
-	if here.rehearsal != "" || !here.modules.tried {
+	if here.rehearsal != "" || here.module != moduleDaemonSet && !here.modules.tried {
 		return
 	}
 	if _, err := module.LoadByDaemonSet(ctx, here.cluster, here.run.ID, here.image); err != nil {

@@ -86,9 +86,14 @@ type Hears struct {
 	Reason string         `json:"reason,omitempty"` // of the upper layer; "" for any
 }
 
+// in is where a receive has brought it, and -1 where it has not.
+func (x Hears) in(r *wire.SocketReply) int {
+	return slices.IndexFunc(r.Events, Arrives{Event: cmp.Or(x.Event, wire.EventAssoc), State: x.State}.Is)
+}
+
 func (x Hears) judge(k *known) *Fault {
 	r := k.last(wire.DoReceive).Reply
-	i := slices.IndexFunc(r.Events, Arrives{Event: cmp.Or(x.Event, wire.EventAssoc), State: x.State}.Is)
+	i := x.in(r)
 	if i < 0 {
 		return k.lost(x.Chunk, r)
 	}

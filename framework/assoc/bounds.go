@@ -36,9 +36,13 @@ func PathState(t wire.Timers, interval time.Duration, pathMaxRetrans int) Bound 
 
 // heartbeats is how long as many of them take as find out what an option allows to be missed.
 func heartbeats(t wire.Timers, interval time.Duration, option string, retrans int) Bound {
-	longest := interval + t.RTOMax.Duration()*3/2
-	return Bound{time.Duration(retrans+2) * longest, fmt.Sprintf(
-		"%d heartbeats for %s %d, each after interval %v + 1.5 * rto_max %v", retrans+2, option, retrans, interval, t.RTOMax.Duration())}
+	each := heartbeat(t, interval)
+	return Bound{time.Duration(retrans+2) * each.Limit, fmt.Sprintf("%d heartbeats for %s %d, each after %s", retrans+2, option, retrans, each.Why)}
+}
+
+// heartbeat is how long an idle end may take from one to the next.
+func heartbeat(t wire.Timers, interval time.Duration) Bound {
+	return Bound{interval + t.RTOMax.Duration()*3/2, fmt.Sprintf("interval %v + 1.5 * rto_max %v", interval, t.RTOMax.Duration())}
 }
 
 // Slack is what scheduling may add to a bound: the kernel's timers fire late and the

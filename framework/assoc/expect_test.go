@@ -199,11 +199,14 @@ var scenes = []struct {
 		{0, events(wire.Event{Kind: wire.EventError, Errno: "EIO"}), "x/client@1 on a was idle and was told error EIO", Fault{}},
 	}},
 	{"heartbeats", Beats{Interval: time.Second}, client, server, []*Step{
+		dialled(wire.SocketReply{}),
 		showed(client, wire.SocketStatus{Stats: wire.Counters{"octrlchunks": 5, "ictrlchunks": 4}}),
+		told(client),
 		showed(client, wire.SocketStatus{Stats: wire.Counters{"octrlchunks": 7, "ictrlchunks": 6}, Peers: []wire.PeerAddr{{Addr: there, State: "ACTIVE"}}}),
 	}, []deceit{
-		{0, status(func(st *wire.SocketStatus) { st.Stats = wire.Counters{"octrlchunks": 6, "ictrlchunks": 4} }), "x/client@1 on a was idle: its peer's address 10.0.0.1 is ACTIVE, 1 HEARTBEATs went and 2 HEARTBEAT-ACKs came, wanted ACTIVE and at least 2 of each (interval 1s)", Fault{}},
-		{1, status(func(st *wire.SocketStatus) { st.Peers[0].State = "PF" }), "is PF, 2 HEARTBEATs", Fault{}},
+		{1, status(func(st *wire.SocketStatus) { st.Stats = wire.Counters{"octrlchunks": 6, "ictrlchunks": 4} }), "x/client@1 on a was idle for 3s: its peer's address 10.0.0.1 is ACTIVE, 1 HEARTBEATs went and 2 HEARTBEAT-ACKs came, wanted ACTIVE, at least 2 and 2 of them, and each HEARTBEAT within 1.45s (interval 1s + 1.5 * rto_max 300ms)", Fault{}},
+		{2, func(s *Step) { s.Reply.Ended = 6_001_000 }, "is ACTIVE, 2 HEARTBEATs went and 2 HEARTBEAT-ACKs came, wanted ACTIVE, at least 4 and 2 of them", Fault{}},
+		{3, status(func(st *wire.SocketStatus) { st.Peers[0].State = "PF" }), "is PF, 2 HEARTBEATs", Fault{}},
 	}},
 	{"one beginning", One{}, client, server, []*Step{did(client, wire.SocketOp{Do: wire.DoDial}, &wire.SocketReply{Events: []wire.Event{{State: "COMM_UP", Assoc: 3}}}), told(client, arrivals(three...)...)}, []deceit{
 		{1, events(wire.Event{State: "COMM_UP", Assoc: 4}), "x/client@1 on a has 2 associations, wanted 1", Fault{}},

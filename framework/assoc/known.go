@@ -68,6 +68,11 @@ func (k *known) status(n int) wire.SocketStatus {
 	return *st
 }
 
+// since is by how much a counter of the end's association grew between its last two statuses.
+func (k *known) since(counter string) int {
+	return int(k.status(0).Stats[counter] - k.status(1).Stats[counter])
+}
+
 // sent is what an end had passed to its kernel. Of a step that is not over that is all.
 func (k *known) sent(e End) Sent {
 	var out Sent

@@ -83,20 +83,42 @@ func (Quiet) judge(k *known) *Fault {
 	return nil
 }
 
-// Beats expects heartbeats to have gone and their answers to have come between the end's
-// last two statuses, and its path to be active.
+// Beats expects heartbeats to have gone as often as the timers of the end's connect ask for, and
+// their answers to have come, while it was idle between its last two statuses, and its path to be
+// active.
 type Beats struct {
 	Interval time.Duration `json:"interval"` // of the heartbeats
 }
 
+// answers is how many of them show that heartbeats are answered. Some may be lost, and are missed
+// by nobody as long as the path stays active.
+const answers = 2
+
 func (x Beats) judge(k *known) *Fault {
-	before, st := k.status(1), k.status(0)
-	out, in := st.Stats["octrlchunks"]-before.Stats["octrlchunks"], st.Stats["ictrlchunks"]-before.Stats["ictrlchunks"]
-	if p := primary(st); p.State != "ACTIVE" || out < 2 || in < 2 {
-		return wrongly("%s was idle: its peer's address %s is %s, %d HEARTBEATs went and %d HEARTBEAT-ACKs came, wanted ACTIVE and at least 2 of each (interval %v)",
-			k.of.Name, p.Addr, p.State, out, in, x.Interval)
+	idle, each := x.idle(k)
+	out, in := k.since("octrlchunks"), k.since("ictrlchunks")
+	want := max(int(idle/each.Limit), answers)
+	if p := primary(k.status(0)); p.State != "ACTIVE" || out < want || in < answers {
+		return wrongly("%s was idle for %v: its peer's address %s is %s, %d HEARTBEATs went and %d HEARTBEAT-ACKs came, wanted ACTIVE, at least %d and %d of them, and each HEARTBEAT within %v",
+			k.of.Name, idle, p.Addr, p.State, out, in, want, answers, each)
 	}
 	return nil
+}
+
+// idle is how long the end was, and how long it may take from one heartbeat to the next.
+func (x Beats) idle(k *known) (time.Duration, Bound) {
+	var t wire.Timers
+	if dial := k.last(wire.DoDial); dial.Op.Timers != nil {
+		t = *dial.Op.Timers
+	} else {
+		k.err = fmt.Errorf("the connect of %s had no timers", k.of.Name)
+	}
+	each := heartbeat(t, x.Interval)
+	if each.Limit <= 0 {
+		k.err = fmt.Errorf("heartbeats of %s have no time between them", k.of.Name)
+		each.Limit = 1
+	}
+	return took(k.last(wire.DoReceive).Reply), each
 }
 
 // One expects the end to have been told of the beginning of one association.

@@ -9,9 +9,25 @@ import (
 )
 
 // timed is an expectation that something happens in time: how long it took, what it was, and
-// what time it had.
+// what time it had. Where what is empty, nothing had to.
 type timed interface {
 	took(k *known) (d time.Duration, what, within string)
+}
+
+// took is from the call of its peer on, by the suite's clock, to what the end was told.
+func (x Hears) took(k *known) (d time.Duration, what, within string) {
+	aborts, s := k.all(k.peer.Number, wire.DoAbort), k.last(wire.DoReceive)
+	i := x.in(s.Reply)
+	if x.Chunk != "ABORT" || len(aborts) == 0 || i < 0 {
+		return 0, "", ""
+	}
+	heard := s.At.Add(time.Duration(s.Reply.Events[i].At-s.Reply.Begun) * time.Microsecond)
+	return heard.Sub(aborts[len(aborts)-1].At), "ABORTs that were heard, calls and all", fmt.Sprintf("within %v (it is sent once)", s.Op.Patience.Duration())
+}
+
+func (x Beats) took(k *known) (d time.Duration, what, within string) {
+	idle, each := x.idle(k)
+	return idle / time.Duration(max(k.since("octrlchunks"), 1)), "idle ends, from one heartbeat to the next on average", fmt.Sprintf("within %v", each)
 }
 
 func (x Learns) took(k *known) (d time.Duration, what, within string) {
@@ -50,6 +66,9 @@ func (w *Walk) Times() []string {
 				continue
 			}
 			d, what, within := t.took(c.known(x))
+			if what == "" {
+				continue
+			}
 			k := kind{what, within}
 			if all[k] == nil {
 				kinds = append(kinds, k)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sctp.test/framework/reach"
 	"sctp.test/framework/wire"
@@ -174,7 +175,8 @@ func TestWhatDoesNotStandThere(t *testing.T) {
 		"a status of nothing": func(c *Course) { c.steps[1].Reply.Status = nil },
 		"a connect by nobody": func(c *Course) { c.expected[0].What, c.expected[0].Of = GivesUp{}, server },
 		"one without timers":  func(c *Course) { c.expected[0].What, c.steps[0].Op.Timers = GivesUp{}, nil },
-		"one status, not two": func(c *Course) { c.expected[0].What = Beats{} },
+		"one status, not two": func(c *Course) { c.expected[0].What = Beats{time.Second} },
+		"no time between":     func(c *Course) { c.expected[0].What, c.steps[0].Op.Timers = Beats{}, &wire.Timers{} },
 	} {
 		file := filed(t, w)
 		change(file.Courses[0])

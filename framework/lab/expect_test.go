@@ -521,6 +521,32 @@ func TestALossyRoundIsFollowedByOthers(t *testing.T) {
 	}
 }
 
+// Of many at the same time, others are asked for in the place of associations that were late
+// and died of it, once, and the report tells how many.
+func TestLateAssociationsOfManyHaveOthersInTheirPlace(t *testing.T) {
+	for name, times := range map[string]int{"once": 1, "again": 2} {
+		on(t, func(t *testing.T, b *bench) {
+			l := b.lab(t, "x/server@*:80", "x/client@2")
+			l.families = []reach.Family{reach.IPv4}
+			killed := 0
+			b.lie(func(_ *agent, r wire.Request, reply *wire.Reply) {
+				if reply.Batch == nil || r.Batch.AtOnce != 12 || killed == times {
+					return
+				}
+				killed++
+				o := &reply.Batch.Observations[0]
+				o.Greeting, o.Echoes, o.Stage, o.Ender, o.Errno = nil, nil, wire.StageEcho, wire.EndedByKernel, "ETIMEDOUT"
+				o.Connect = wire.Micros(holdTimers.RTOInitial) * 1000
+			})
+			failed := failing(func() { l.Churn(running{t.Context()}, onePath, 12, 12) })
+			const told = "1 of 12 associations were so late that their INITs were sent again"
+			if failed != (times > 1) || !slices.ContainsFunc(b.entries, func(e string) bool { return strings.Contains(e, told) }) {
+				t.Errorf("%s: failed is %v, and the report has %q", name, failed, b.entries)
+			}
+		})
+	}
+}
+
 // What is saved is judged again, to the same words.
 func TestEvidenceIsSaved(t *testing.T) {
 	on(t, func(t *testing.T, b *bench) {

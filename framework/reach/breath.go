@@ -61,9 +61,17 @@ func Excuse(probes []Evidence) string {
 // or is no news of a network anyway.
 func blameless(e Evidence) bool { return Judge(e).Outcome == Broken || beganLate(e) }
 
+// KilledLate says whether an association came up after chunks of its handshake were sent again,
+// and then came to nothing: the answer to its second INIT, with another tag, passed connection
+// tracking when it was up already.
+func KilledLate(e Evidence) bool {
+	f := Judge(e)
+	return (f.Outcome == Silent || f.Outcome == Refused) && cameUpLate(e)
+}
+
 // beganLate says whether an association came to nothing, before it was up or right after, when
 // chunks of its handshake had been sent again.
 func beganLate(e Evidence) bool {
 	f := Judge(e)
-	return (f.Outcome == Silent || f.Outcome == Refused) && (f.Connecting && sentAgain(e) || cameUpLate(e))
+	return KilledLate(e) || (f.Outcome == Silent || f.Outcome == Refused) && f.Connecting && sentAgain(e)
 }

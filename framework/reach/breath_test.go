@@ -47,6 +47,19 @@ func TestHostsOutOfBreathProveNothing(t *testing.T) {
 	}
 }
 
+// Only an association that was up, and late, was killed by its second INIT.
+func TestKilledLate(t *testing.T) {
+	for name, want := range map[string]bool{"answered": false, "silent": false, "stalled": true} {
+		for took, late := range map[wire.Micros]bool{3000: false, 2_300_000: true} {
+			e := evidence(wire.SCTP, events[name])
+			e.Seen.Connect = took
+			if got := KilledLate(e); got != (want && late) {
+				t.Errorf("%s after %d µs: %v", name, took, got)
+			}
+		}
+	}
+}
+
 // Slow hosts do not open what is to be denied.
 func TestSlowHostsDoNotExcuseAPathThatIsOpen(t *testing.T) {
 	open, slow := evidence(wire.SCTP, events["answered"]), evidence(wire.SCTP, events["answered"])

@@ -239,9 +239,8 @@ func (s *Series) count() (most int) {
 // same client that came up, then or in an earlier round, had to send again, too. A handshake need not live
 // through that: when a COOKIE-ECHO and the next one are lost, connection tracking has forgotten
 // it (nf_conntrack_sctp_timeout_cookie_wait, 3 s), and what is sent later on is refused, dropped
-// or led to a server that did not make the cookie. An association that came up so late and then
-// fell silent or was aborted is such a one itself: the answer to its second INIT, with another
-// tag, passed connection tracking when it was up already.
+// or led to a server that did not make the cookie. An association that KilledLate tells of is such
+// a one itself.
 func (s *Series) lossy(round []Asked) bool {
 	for _, a := range round {
 		if seen := a.Evidence.Seen; seen != nil && (seen.Greeting != nil && sentAgain(a.Evidence) || cameUpLate(a.Evidence)) {
