@@ -19,8 +19,8 @@ func TestKnocks(t *testing.T) {
 		took   time.Duration // until the table is right for the first time, at most
 	}{
 		"at once": {0, 1, 50 * time.Millisecond},
-		"soon":    {600 * time.Millisecond, 3, 800 * time.Millisecond},
-		"late":    {5 * time.Second, 4, 8 * time.Second},
+		"soon":    {600 * time.Millisecond, 4, time.Second},
+		"late":    {5 * time.Second, 6, 8 * time.Second},
 	} {
 		on(t, func(t *testing.T, b *bench) {
 			l := b.lab(t, "x/server@1:80 role=backend", "x/client@2")
