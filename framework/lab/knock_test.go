@@ -19,7 +19,7 @@ func TestKnocks(t *testing.T) {
 		took   time.Duration // until the table is right for the first time, at most
 	}{
 		"at once": {0, 1, 50 * time.Millisecond},
-		"soon":    {600 * time.Millisecond, 4, time.Second},
+		"soon":    {600 * time.Millisecond, 4, 1100 * time.Millisecond},
 		"late":    {5 * time.Second, 6, 8 * time.Second},
 	} {
 		on(t, func(t *testing.T, b *bench) {
