@@ -30,11 +30,12 @@ const (
 // keptAliveInterval is the kernel's own time between heartbeats.
 const keptAliveInterval = 30 * time.Second
 
-// keptAlive sends heartbeats as often as the kernel does by itself, and withoutHeartbeats
-// none, from either end.
+// keptAlive sends heartbeats from the client as often as the kernel does by itself, and
+// withoutHeartbeats none, from either end.
 var (
 	keptAlive = lab.Sockets{
 		Client: []wire.Option{{Name: wire.Heartbeats, Value: int(keptAliveInterval.Milliseconds())}},
+		Server: []wire.Option{{Name: wire.Heartbeats, Value: 0}},
 	}
 	withoutHeartbeats = socketsWith(wire.Option{Name: wire.Heartbeats, Value: 0})
 )
@@ -149,14 +150,18 @@ func (a *again) report(l *lab.Lab) {
 	l.Measured("started again in %v: %s", a.took.Round(100*time.Millisecond), strings.Join(names, ", "))
 }
 
-// bringBack loads the module on a node that was rebooted, where the run is to load it: an earlier
-// run may have done so before the reboot. Elsewhere it has to be there again by itself.
+// bringBack loads the module on a node that was rebooted, where the run may load it and no node
+// does so at boot: it, or an earlier run, has loaded it before. Elsewhere the module has to be
+// there again by itself.
 func bringBack(ctx context.Context) {
 	GinkgoHelper()
-	if here.rehearsal != "" || here.module != moduleDaemonSet && !here.modules.tried {
+	mayLoad := here.module == moduleDaemonSet || here.module == moduleAuto
+	byItself := func(n cluster.Node) bool { return len(here.modules.first[n.Name].AtBoot) > 0 }
+	if here.rehearsal != "" || !mayLoad || slices.ContainsFunc(here.cluster.Nodes, byItself) {
 		return
 	}
 	if _, err := module.LoadByDaemonSet(ctx, here.cluster, here.run.ID, here.image); err != nil {
 		conclude(reach.GroundBroken, "ASC-14: "+err.Error())
 	}
+	measured("no node loads the module at boot, and a privileged DaemonSet has loaded it after the reboot")
 }

@@ -204,9 +204,17 @@ var scenes = []struct {
 		told(client),
 		showed(client, wire.SocketStatus{Stats: wire.Counters{"octrlchunks": 7, "ictrlchunks": 6}, Peers: []wire.PeerAddr{{Addr: there, State: "ACTIVE"}}}),
 	}, []deceit{
-		{1, status(func(st *wire.SocketStatus) { st.Stats = wire.Counters{"octrlchunks": 6, "ictrlchunks": 4} }), "x/client@1 on a was idle for 3s: its peer's address 10.0.0.1 is ACTIVE, 1 HEARTBEATs went and 2 HEARTBEAT-ACKs came, wanted ACTIVE, at least 2 and 2 of them, and each HEARTBEAT within 1.45s (interval 1s + 1.5 * rto_max 300ms)", Fault{}},
-		{2, func(s *Step) { s.Reply.Ended = 6_001_000 }, "is ACTIVE, 2 HEARTBEATs went and 2 HEARTBEAT-ACKs came, wanted ACTIVE, at least 4 and 2 of them", Fault{}},
+		{1, status(func(st *wire.SocketStatus) { st.Stats = wire.Counters{"octrlchunks": 6, "ictrlchunks": 4} }), "x/client@1 on a was idle for 3s: its peer's address 10.0.0.1 is ACTIVE, 1 HEARTBEATs went and 2 HEARTBEAT-ACKs came, wanted ACTIVE and at least 2 and 2, for one goes at least every 1.45s (interval 1s + 1.5 * rto_max 300ms)", Fault{}},
+		{2, func(s *Step) { s.Reply.Ended = 8_001_000 }, "is ACTIVE, 2 HEARTBEATs went and 2 HEARTBEAT-ACKs came, wanted ACTIVE and at least 4 and 2, for", Fault{}},
 		{3, status(func(st *wire.SocketStatus) { st.Peers[0].State = "PF" }), "is PF, 2 HEARTBEATs", Fault{}},
+	}},
+	{"heartbeats of a server", Beats{Interval: time.Second}, server, client, []*Step{
+		dialled(wire.SocketReply{}),
+		showed(server, wire.SocketStatus{Stats: wire.Counters{"octrlchunks": 5, "ictrlchunks": 4}}),
+		told(server),
+		showed(server, wire.SocketStatus{Stats: wire.Counters{"octrlchunks": 7, "ictrlchunks": 6}, Peers: []wire.PeerAddr{{Addr: here, State: "ACTIVE"}}}),
+	}, []deceit{
+		{3, status(func(st *wire.SocketStatus) { st.Stats = wire.Counters{"octrlchunks": 7, "ictrlchunks": 5} }), "2 HEARTBEATs went and 1 HEARTBEAT-ACKs came", Fault{}},
 	}},
 	{"one beginning", One{}, client, server, []*Step{did(client, wire.SocketOp{Do: wire.DoDial}, &wire.SocketReply{Events: []wire.Event{{State: "COMM_UP", Assoc: 3}}}), told(client, arrivals(three...)...)}, []deceit{
 		{1, events(wire.Event{State: "COMM_UP", Assoc: 4}), "x/client@1 on a has 2 associations, wanted 1", Fault{}},

@@ -83,9 +83,9 @@ func (Quiet) judge(k *known) *Fault {
 	return nil
 }
 
-// Beats expects heartbeats to have gone as often as the timers of the end's connect ask for, and
-// their answers to have come, while it was idle between its last two statuses, and its path to be
-// active.
+// Beats expects heartbeats to have gone as often as the timers of the connect ask for, and their
+// answers to have come, while the end was idle between its last two statuses, and its path to be
+// active. Its peer must send none: the kernel counts what answers them with those that went.
 type Beats struct {
 	Interval time.Duration `json:"interval"` // of the heartbeats
 }
@@ -97,21 +97,26 @@ const answers = 2
 func (x Beats) judge(k *known) *Fault {
 	idle, each := x.idle(k)
 	out, in := k.since("octrlchunks"), k.since("ictrlchunks")
-	want := max(int(idle/each.Limit), answers)
+	want := max(int((idle-Slack)/each.Limit), answers)
 	if p := primary(k.status(0)); p.State != "ACTIVE" || out < want || in < answers {
-		return wrongly("%s was idle for %v: its peer's address %s is %s, %d HEARTBEATs went and %d HEARTBEAT-ACKs came, wanted ACTIVE, at least %d and %d of them, and each HEARTBEAT within %v",
+		return wrongly("%s was idle for %v: its peer's address %s is %s, %d HEARTBEATs went and %d HEARTBEAT-ACKs came, wanted ACTIVE and at least %d and %d, for one goes at least every %v",
 			k.of.Name, idle, p.Addr, p.State, out, in, want, answers, each)
 	}
 	return nil
 }
 
-// idle is how long the end was, and how long it may take from one heartbeat to the next.
+// idle is how long the end was, and how long it may take from one heartbeat to the next. Both
+// ends have the timers of the connect.
 func (x Beats) idle(k *known) (time.Duration, Bound) {
+	by := k.of
+	if len(k.all(by.Number, wire.DoDial)) == 0 {
+		by = k.peer
+	}
 	var t wire.Timers
-	if dial := k.last(wire.DoDial); dial.Op.Timers != nil {
+	if dial := k.back(0, by, wire.DoDial); dial.Op.Timers != nil {
 		t = *dial.Op.Timers
 	} else {
-		k.err = fmt.Errorf("the connect of %s had no timers", k.of.Name)
+		k.err = fmt.Errorf("the connect of %s had no timers", by.Name)
 	}
 	each := heartbeat(t, x.Interval)
 	if each.Limit <= 0 {

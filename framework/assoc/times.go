@@ -22,12 +22,12 @@ func (x Hears) took(k *known) (d time.Duration, what, within string) {
 		return 0, "", ""
 	}
 	heard := s.At.Add(time.Duration(s.Reply.Events[i].At-s.Reply.Begun) * time.Microsecond)
-	return heard.Sub(aborts[len(aborts)-1].At), "ABORTs that were heard, calls and all", fmt.Sprintf("within %v (it is sent once)", s.Op.Patience.Duration())
+	return heard.Sub(aborts[len(aborts)-1].At), "ABORTs that were heard, calls and all", fmt.Sprintf("before the receive ends after %v (an ABORT is not sent again)", s.Op.Patience.Duration())
 }
 
 func (x Beats) took(k *known) (d time.Duration, what, within string) {
 	idle, each := x.idle(k)
-	return idle / time.Duration(max(k.since("octrlchunks"), 1)), "idle ends, from one heartbeat to the next on average", fmt.Sprintf("within %v", each)
+	return idle / time.Duration(max(k.since("octrlchunks"), 0)+1), "idle ends, from one heartbeat to the next on average", fmt.Sprintf("within %v", each)
 }
 
 func (x Learns) took(k *known) (d time.Duration, what, within string) {

@@ -28,8 +28,8 @@ func TestTimes(t *testing.T) {
 		"ends that learned of the end of their peer: 1, in 2s, wanted within 10s (heartbeats)",
 		"connects that ended, for nobody answered: 1, in 1.65s, wanted after 1.65s (6 INITs: [150ms 300ms 300ms 300ms 300ms 300ms])",
 		"paths of multihomed associations that were found INACTIVE: 1, in 3s, wanted within 7s (missed heartbeats)",
-		"ABORTs that were heard, calls and all: 1, in 3s, wanted within 20s (it is sent once)",
-		"idle ends, from one heartbeat to the next on average: 1, in 1s, wanted within 1.45s (interval 1s + 1.5 * rto_max 300ms)",
+		"ABORTs that were heard, calls and all: 1, in 3s, wanted before the receive ends after 20s (an ABORT is not sent again)",
+		"idle ends, from one heartbeat to the next on average: 1, in 750ms, wanted within 1.45s (interval 1s + 1.5 * rto_max 300ms)",
 	}
 	if got := all.Times(); !slices.Equal(got, want) {
 		t.Errorf("%q", got)

@@ -163,7 +163,6 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 		return series
 	}
 	overlapping := l.onlyDenies(c.Matrices)
-	l.knock(ctx, c.Matrices)
 	for batch := 1; ctx.Err() == nil; batch++ {
 		begun := time.Now()
 		ask := asking{matrices: c.Matrices, messages: messages, holding: series.Holding() >= 0 || overlapping, rounds: 1, stagger: stagger, times: l.times, slowly: series.Hasty}

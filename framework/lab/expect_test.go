@@ -521,26 +521,40 @@ func TestALossyRoundIsFollowedByOthers(t *testing.T) {
 	}
 }
 
-// Of many at the same time, others are asked for in the place of associations that were late
-// and died of it, once, and the report tells how many.
+// Of many at the same time, others are asked for in the place of a few associations that were late
+// and died of it, once, where a kernel has counted what was sent again; and the report tells how
+// many.
 func TestLateAssociationsOfManyHaveOthersInTheirPlace(t *testing.T) {
-	for name, times := range map[string]int{"once": 1, "again": 2} {
+	for name, tt := range map[string]struct {
+		batches, each int // that kill, and how many of each
+		expiries      int64
+		replaced      bool
+		fails         bool
+	}{
+		"one, once":                       {1, 1, 3, true, false},
+		"one, and again":                  {2, 1, 3, true, true},
+		"one, and nothing was sent again": {1, 1, 0, false, true},
+		"more than few":                   {1, 2, 3, false, true},
+	} {
 		on(t, func(t *testing.T, b *bench) {
 			l := b.lab(t, "x/server@*:80", "x/client@2")
 			l.families = []reach.Family{reach.IPv4}
-			killed := 0
+			batches := 0
 			b.lie(func(_ *agent, r wire.Request, reply *wire.Reply) {
-				if reply.Batch == nil || r.Batch.AtOnce != 12 || killed == times {
+				if reply.Batch == nil || r.Batch.AtOnce != 12 || batches == tt.batches {
 					return
 				}
-				killed++
-				o := &reply.Batch.Observations[0]
-				o.Greeting, o.Echoes, o.Stage, o.Ender, o.Errno = nil, nil, wire.StageEcho, wire.EndedByKernel, "ETIMEDOUT"
-				o.Connect = wire.Micros(holdTimers.RTOInitial) * 1000
+				batches++
+				reply.Batch.Counters[wire.T1InitExpireds] = tt.expiries
+				for i := range tt.each {
+					o := &reply.Batch.Observations[i]
+					o.Greeting, o.Echoes, o.Stage, o.Ender, o.Errno = nil, nil, wire.StageEcho, wire.EndedByKernel, "ETIMEDOUT"
+					o.Connect = wire.Micros(holdTimers.RTOInitial) * 1000
+				}
 			})
 			failed := failing(func() { l.Churn(running{t.Context()}, onePath, 12, 12) })
-			const told = "1 of 12 associations were so late that their INITs were sent again"
-			if failed != (times > 1) || !slices.ContainsFunc(b.entries, func(e string) bool { return strings.Contains(e, told) }) {
+			told := slices.ContainsFunc(b.entries, func(e string) bool { return strings.Contains(e, "1 of 12 associations came up so late") })
+			if failed != tt.fails || told != tt.replaced {
 				t.Errorf("%s: failed is %v, and the report has %q", name, failed, b.entries)
 			}
 		})

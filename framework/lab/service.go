@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/util/retry"
 
 	"sctp.test/framework/diag"
 	"sctp.test/framework/reach"
@@ -166,10 +167,26 @@ func (l *Lab) replacePorts(ctx context.Context, namespace, real, name string, by
 // updatePorts gives a Service other ports. One of the same name whose number changes gets
 // another nodePort, too, which the API would keep for the name.
 func (l *Lab) updatePorts(ctx context.Context, namespace, real, name string, ports []corev1.ServicePort) error {
+	var now *corev1.Service
+	// Somebody may take the number before the Service has it, or write to the Service.
+	again := func(err error) bool { return apierrors.IsInvalid(err) || apierrors.IsConflict(err) }
+	err := retry.OnError(retry.DefaultBackoff, again, func() (err error) {
+		now, err = l.renumber(ctx, real, name, slices.Clone(ports))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	l.forget(func(o object) bool { return o.kind == "Service" && o.name == name && o.namespace == namespace })
+	return l.enlistPorts(namespace, now, portNumbers(now))
+}
+
+// renumber is one attempt at updatePorts.
+func (l *Lab) renumber(ctx context.Context, real, name string, ports []corev1.ServicePort) (*corev1.Service, error) {
 	api := l.run.Cluster.Client.CoreV1().Services(real)
 	now, err := api.Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i, p := range ports {
 		changed := func(old corev1.ServicePort) bool {
@@ -177,16 +194,12 @@ func (l *Lab) updatePorts(ctx context.Context, namespace, real, name string, por
 		}
 		if slices.ContainsFunc(now.Spec.Ports, changed) {
 			if ports[i].NodePort, err = l.freeNodePort(ctx, real); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
 	now.Spec.Ports = ports
-	if now, err = api.Update(ctx, now, metav1.UpdateOptions{}); err != nil {
-		return err
-	}
-	l.forget(func(o object) bool { return o.kind == "Service" && o.name == name && o.namespace == namespace })
-	return l.enlistPorts(namespace, now, portNumbers(now))
+	return api.Update(ctx, now, metav1.UpdateOptions{})
 }
 
 // freeNodePort is a number that the API gave to a Service which is gone again: nobody else may

@@ -39,11 +39,11 @@ var lines = []struct {
 	{
 		"batch",
 		Request{ID: 3, Batch: &Batch{AtOnce: 2, Probes: []Probe{{
-			Proto: SCTP, Local: from.Addr(), Target: at4, Nonce: "7f3a09", Timers: short, Connect: 250, Patience: 8000, Delay: 500,
+			Proto: SCTP, Local: from.Addr(), Target: at4, Nonce: "7f3a09", Timers: short, Patience: 8000, Delay: 500,
 			Messages: []Message{{Size: 1}, {Size: 1400, Stream: 1, PPID: 46}},
 		}}}},
 		`{"id":3,"batch":{"probes":[{"proto":"sctp","local":"10.244.1.6","target":"10.244.2.4:80","nonce":"7f3a09","timers":` + shortLine +
-			`,"messages":[{"size":1},{"size":1400,"stream":1,"ppid":46}],"delay":500,"connect":250,"patience":8000}],"at_once":2}}`,
+			`,"messages":[{"size":1},{"size":1400,"stream":1,"ppid":46}],"delay":500,"patience":8000}],"at_once":2}}`,
 	},
 	{"records", Request{ID: 4, Records: &Records{[]string{"7f3a09"}}}, `{"id":4,"records":{"nonces":["7f3a09"]}}`},
 	{"module, looking only", Request{ID: 5, Module: &Module{}}, `{"id":5,"module":{}}`},

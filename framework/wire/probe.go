@@ -18,9 +18,8 @@ type Probe struct {
 	Nonce    string         `json:"nonce"`
 	Timers   Timers         `json:"timers"`
 	Messages []Message      `json:"messages,omitempty"`
-	Delay    Millis         `json:"delay,omitempty"`   // to wait before the socket is opened
-	Connect  Millis         `json:"connect,omitempty"` // wall-clock limit of the connect, which proves nothing; 0 leaves its end to the kernel
-	Patience Millis         `json:"patience"`          // wall-clock limit for everything after it
+	Delay    Millis         `json:"delay,omitempty"` // to wait before the socket is opened
+	Patience Millis         `json:"patience"`        // wall-clock limit for everything after connect; connect itself is ended by the kernel
 }
 
 // Message describes one message to be sent and echoed. Its bytes are Payload(nonce, index, Size).
