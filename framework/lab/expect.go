@@ -26,6 +26,9 @@ const (
 	stagger    = 500
 )
 
+// gently is how many each client asks at the same time where hosts are out of breath.
+const gently = 12
+
 // pace is the shortest time between the beginnings of two rounds while a table settles.
 const pace = 250 * time.Millisecond
 
@@ -171,6 +174,9 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 		}
 		if ask.holding {
 			ask.rounds = series.Missing()
+		}
+		if series.OutOfBreath() && ask.times == 0 {
+			ask.stagger, ask.atOnce = 0, gently
 		}
 		before := series.Report.Rounds
 		questions := l.batch(ctx, ask)

@@ -521,6 +521,33 @@ func TestALossyRoundIsFollowedByOthers(t *testing.T) {
 	}
 }
 
+// Hosts that are out of breath are asked for less at the same time.
+func TestHostsOutOfBreathAreAskedGently(t *testing.T) {
+	on(t, func(t *testing.T, b *bench) {
+		b.Patience = 30 * time.Second
+		l := b.lab(t, "x/server:80,81", "x/client")
+		b.change(func(b *bench, from *agent, p wire.Probe) string {
+			if b.batches == 1 {
+				return port81("ETIMEDOUT")(b, from, p)
+			}
+			return b.open(from, p)
+		})
+		var atOnce []int
+		b.lies = func(_ *agent, r wire.Request, reply *wire.Reply) {
+			if r.Batch == nil {
+				return
+			}
+			atOnce = append(atOnce, r.Batch.AtOnce)
+			for i := range reply.Batch.Observations {
+				reply.Batch.Observations[i].Connect = wire.Micros(holdTimers.RTOInitial)*1000 + 1
+			}
+		}
+		if r := claim(t, l, AllAnswered); r.State != reach.Held || atOnce[0] != 0 || slices.Contains(atOnce[1:], 0) {
+			t.Errorf("asked %v at once: %s", atOnce, r.Text())
+		}
+	})
+}
+
 // Of many at the same time, others are asked for in the place of a few associations that were late
 // and died of it, once, where a kernel has counted what was sent again; and the report tells how
 // many.

@@ -38,7 +38,7 @@ func (b breath) short() bool { return 2*b.late > len(b.took) }
 // text says why an association that came to nothing then tells nothing of a network.
 func (b breath) text() string {
 	took := slices.Sorted(slices.Values(b.took))
-	return fmt.Sprintf("%d of %d associations that came about took %v or longer to connect: hosts this slow make clients send INITs again, which kills associations that pass connection tracking, and nothing is known of the network",
+	return fmt.Sprintf("%d of %d associations that came about took %v or longer to connect: hosts this slow make clients send INITs again, which kills associations that pass connection tracking, or do not answer in time at all, and nothing is known of the network",
 		b.late, len(took), took[len(took)-b.late].Round(time.Millisecond))
 }
 
@@ -59,7 +59,14 @@ func Excuse(probes []Evidence) string {
 
 // blameless says whether what came of a probe that was to be answered may be for want of breath,
 // or is no news of a network anyway.
-func blameless(e Evidence) bool { return Judge(e).Outcome == Broken || beganLate(e) }
+func blameless(e Evidence) bool {
+	f := Judge(e)
+	return f.Outcome == Broken || beganLate(e) || e.Probe.Proto != wire.SCTP && f.Outcome == Silent && f.Connecting
+}
+
+// OutOfBreath says whether hosts answer so late that most associations which came about had sent
+// their INITs again. Who asks them for less at the same time is answered sooner.
+func (s *Series) OutOfBreath() bool { return s.breath.short() }
 
 // KilledLate says whether an association came up after chunks of its handshake were sent again,
 // and then came to nothing: the answer to its second INIT, with another tag, passed connection

@@ -47,6 +47,19 @@ func TestHostsOutOfBreathProveNothing(t *testing.T) {
 	}
 }
 
+// Hosts out of breath leave other protocols unanswered, too. What these are answered with is news.
+func TestHostsOutOfBreathDoNotAnswerOtherProtocols(t *testing.T) {
+	slow := evidence(wire.SCTP, events["answered"])
+	slow.Seen.Connect = 2_300_000
+	for _, proto := range []wire.Proto{wire.TCP, wire.UDP} {
+		for what, want := range map[string]bool{"silent": true, "refused": false} {
+			if got := Excuse([]Evidence{slow, evidence(proto, events[what])}); (got != "") != want {
+				t.Errorf("%s, %s: %q", proto, what, got)
+			}
+		}
+	}
+}
+
 // Only an association that was up, and late, was killed by its second INIT.
 func TestKilledLate(t *testing.T) {
 	for name, want := range map[string]bool{"answered": false, "silent": false, "stalled": true} {
