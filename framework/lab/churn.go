@@ -60,9 +60,11 @@ func (l *Lab) askAside(ctx context.Context, questions []*question, atOnce int) t
 	return took
 }
 
-// mostKilled is the share of associations of a churn that others may be put in the place of: one
-// in so many.
-const mostKilled = 10
+// Others may be put in the place of so many associations of a churn, and of one in so many.
+const (
+	mostKilled  = 20
+	killedOneIn = 10
+)
 
 // askKilledAgain puts others in the place of associations that were late and did not live
 // through it (reach.KilledLate), once, and returns these: what connection tracking makes of an
@@ -77,7 +79,7 @@ func (l *Lab) askKilledAgain(ctx context.Context, questions []*question, atOnce 
 			killed = append(killed, i)
 		}
 	}
-	if len(killed) == 0 || len(killed)*mostKilled > len(questions) {
+	if len(killed) == 0 || len(killed) > mostKilled || len(killed)*killedOneIn > len(questions) {
 		return nil
 	}
 	var again []*question
@@ -165,8 +167,8 @@ func (l *Lab) someOfMany(ctx context.Context, wrong []*question, r readings) []d
 	return found(diag.AssociationsFail, out)
 }
 
-// oneAtATime is the longest that an association of a churn may take by itself: its share of
-// an agent's limit.
+// oneAtATime is the longest that an association may take by itself where hosts keep up: its share
+// of an agent's limit.
 const oneAtATime = 2 * time.Second
 
 // limit is how long an agent may take for a batch.
@@ -175,9 +177,12 @@ func limit(b wire.Batch) time.Duration {
 	for _, p := range b.Probes {
 		longest = max(longest, p.Delay.Duration()+2*p.Timers.InitWindow()) // a handshake that loses its cookie takes the window twice
 	}
-	turns := 1
+	turns, each := 1, oneAtATime
 	if b.AtOnce > 0 {
 		turns = (len(b.Probes) + b.AtOnce - 1) / b.AtOnce
 	}
-	return longest + echoPatience + askMargin + time.Duration(turns-1)*oneAtATime
+	if b.AtOnce == gently {
+		each = longest
+	}
+	return longest + echoPatience + askMargin + time.Duration(turns-1)*each
 }

@@ -67,7 +67,8 @@ func (l *Lab) timeTwins(s *reach.Series, begun time.Time) {
 
 // TookEffect is how long after the last Expect had begun the first round began that was as
 // claimed: what went before it had taken effect by then. Rounds of a table that denies are half a
-// second apart; others a quarter, or as long as their slowest probe takes.
+// second apart; others, and those of hosts that are out of breath, a quarter, or as long as their
+// slowest probe takes.
 func (l *Lab) TookEffect() time.Duration { return l.effect.Round(10 * time.Millisecond) }
 
 // EffectByNode is TookEffect for each pair of the client's node and the server's, in words,

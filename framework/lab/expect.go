@@ -20,7 +20,8 @@ const AllAnswered = "*"
 
 // holdRounds are the rounds in which a table must be right again after it was right once.
 // They begin stagger milliseconds after one another and overlap: a denial that takes the
-// kernel 1.65 s is held for 2.65 s, with an INIT under way at nearly every moment of it.
+// kernel 1.65 s is held for 2.65 s, with an INIT under way at nearly every moment of it. Where
+// hosts are out of breath (reach.Series.OutOfBreath) they follow one another.
 const (
 	holdRounds = 3
 	stagger    = 500
@@ -168,7 +169,7 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 	overlapping := l.onlyDenies(c.Matrices)
 	for batch := 1; ctx.Err() == nil; batch++ {
 		begun := time.Now()
-		ask := asking{matrices: c.Matrices, messages: messages, holding: series.Holding() >= 0 || overlapping, rounds: 1, stagger: stagger, times: l.times, slowly: series.Hasty}
+		ask := asking{matrices: c.Matrices, messages: messages, holding: series.Holding() >= 0 || overlapping, rounds: 1, stagger: stagger, times: l.times, slowly: series.Hasty || series.OutOfBreath()}
 		if ask.times > 0 {
 			ask.stagger, ask.atOnce = 0, fewAtOnce
 		}
@@ -176,7 +177,7 @@ func (l *Lab) settle(ctx context.Context, c reach.Claim, messages []wire.Message
 			ask.rounds = series.Missing()
 		}
 		if series.OutOfBreath() && ask.times == 0 {
-			ask.stagger, ask.atOnce = 0, gently
+			ask.rounds, ask.atOnce = 1, gently // one after another: side by side they would share one moment
 		}
 		before := series.Report.Rounds
 		questions := l.batch(ctx, ask)

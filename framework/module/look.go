@@ -54,7 +54,7 @@ func Look(ctx context.Context, access *cluster.Access, node string) (wire.HostMo
 
 // grep lists lines of the .conf files as the loader does: /file:number: text.
 func grep(ctx context.Context, access *cluster.Access, node string, pick func(fields []string) bool, dirs []string) ([]string, error) {
-	out, err := maybe(access.Run(ctx, node, append([]string{"grep", "-rsn", "sctp"}, dirs...)...))
+	out, err := maybe(access.Run(ctx, node, append([]string{"grep", "-Rsn", "sctp"}, dirs...)...))
 	var found []string
 	for line := range strings.Lines(out) {
 		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)

@@ -30,7 +30,7 @@ func node(t *testing.T, answers string) *cluster.Access {
 }
 
 func TestLook(t *testing.T) {
-	const release, nothing = "'uname -r') echo 6.12;;\n", "'grep -rsn'*) exit 2;;\n'cat /proc/modules') echo 'sctp_diag 1 0 - Live';;\n"
+	const release, nothing = "'uname -r') echo 6.12;;\n", "'grep -Rsn'*) exit 2;;\n'cat /proc/modules') echo 'sctp_diag 1 0 - Live';;\n"
 	tests := []struct {
 		name    string
 		answers string
@@ -40,8 +40,8 @@ func TestLook(t *testing.T) {
 		{
 			"blacklisted", release + `
 'modinfo -F filename sctp') echo /lib/sctp.ko;;
-'grep -rsn sctp /etc/modprobe.d '*) printf '/etc/modprobe.d/a.conf:3:  blacklist sctp\n'; exit 2;;
-'grep -rsn sctp /etc/modules-load.d '*) printf '/etc/modules-load.d/b.conf:1:sctp\n';;
+'grep -Rsn sctp /etc/modprobe.d '*) printf '/etc/modprobe.d/a.conf:3:  blacklist sctp\n'; exit 2;;
+'grep -Rsn sctp /etc/modules-load.d '*) printf '/etc/modules-load.d/b.conf:1:sctp\n';;
 'cat /proc/modules') ;;`,
 			wire.HostModule{
 				Node: "b", Kernel: "6.12", File: "/lib/sctp.ko",
@@ -50,7 +50,7 @@ func TestLook(t *testing.T) {
 			"",
 		},
 		{
-			"loaded", release + "modinfo*) echo /lib/sctp.ko;;\n'grep -rsn'*) exit 1;;\n'cat /proc/modules') printf 'ip6_tunnel 1 0 - Live\nsctp 1 2 - Live\n';;\n",
+			"loaded", release + "modinfo*) echo /lib/sctp.ko;;\n'grep -Rsn'*) exit 1;;\n'cat /proc/modules') printf 'ip6_tunnel 1 0 - Live\nsctp 1 2 - Live\n';;\n",
 			wire.HostModule{Node: "b", Kernel: "6.12", File: "/lib/sctp.ko", Before: true, After: true},
 			"",
 		},
