@@ -28,7 +28,7 @@ const (
 )
 
 // gently is how many each client asks at the same time where hosts are out of breath.
-const gently = 12
+const gently = 6
 
 // pace is the shortest time between the beginnings of two rounds while a table settles.
 const pace = 250 * time.Millisecond

@@ -450,8 +450,10 @@ func TestSlowPathsTakeTheSlowerProfile(t *testing.T) {
 		if got := l.timers(p, reach.Word(reach.Answered), asking{}); got != openTimers {
 			t.Errorf("and answers, while they settle, %+v", got)
 		}
-		if got := l.timers(p, reach.Word(reach.Answered), asking{holding: true}); got != holdTimers {
-			t.Errorf("and answers that hold %+v", got)
+		for _, ask := range []asking{{holding: true}, {slowly: true}} {
+			if got := l.timers(p, reach.Word(reach.Answered), ask); got != holdTimers {
+				t.Errorf("and answers that hold, or are slow, %+v", got)
+			}
 		}
 	})
 	for name, tt := range map[string]struct {

@@ -80,7 +80,7 @@ type asking struct {
 	rounds   int
 	stagger  wire.Millis // between the beginnings of two rounds
 	times    int         // how often each cell is asked in a round, where chance decides whom it leads to; 0 is once
-	slowly   bool        // denials take the slower profile
+	slowly   bool        // denials take the slower profile, and what is to be answered has time
 	atOnce   int         // so many by each client at the same time, in order, instead of the stagger; 0 is all
 }
 
@@ -160,7 +160,7 @@ func (l *Lab) question(p pair, t target, w reach.Word, timers wire.Timers, messa
 // timers are the profile for one path.
 func (l *Lab) timers(p pair, w reach.Word, ask asking) wire.Timers {
 	switch {
-	case !w.Denies() && ask.holding:
+	case !w.Denies() && (ask.holding || ask.slowly):
 		return holdTimers
 	case !w.Denies():
 		return openTimers
