@@ -39,7 +39,7 @@ func (l *Lab) Churn(ctx ginkgo.SpecContext, table string, each, atOnce int) {
 	for _, q := range questions {
 		probes = append(probes, q.evidence)
 	}
-	for _, q := range l.askKilledAgain(ctx, questions, atOnce) {
+	for _, q := range l.askLateAgain(ctx, questions, atOnce) {
 		if !q.want.Admits(reach.Judge(q.evidence)) { // what worked had few beside it, and tells nothing of how slow many are
 			probes = append(probes, q.evidence)
 		}
@@ -62,35 +62,48 @@ func (l *Lab) askAside(ctx context.Context, questions []*question, atOnce int) t
 
 // Others may be put in the place of so many associations of a churn, and of one in so many.
 const (
-	mostKilled  = 20
-	killedOneIn = 10
+	mostLate  = 20
+	lateOneIn = 10
 )
 
-// askKilledAgain puts others in the place of associations that were late and did not live
-// through it (reach.KilledLate), once, and returns these: what connection tracking makes of an
-// INIT that is sent again is no news of the network. They are no more than the clients' kernels
-// have sent chunks of handshakes again, and few. The report tells of them.
-func (l *Lab) askKilledAgain(ctx context.Context, questions []*question, atOnce int) []*question {
-	var killed []int
+// askLateAgain puts others in the place of associations that came to nothing after chunks of
+// their handshakes were sent again, once, and returns these: what connection tracking makes of
+// such chunks is no news of the network. They are no more than the clients' kernels have sent
+// chunks again, and few. The report tells of them.
+func (l *Lab) askLateAgain(ctx context.Context, questions []*question, atOnce int) []*question {
+	var late []int
 	of := map[*member]int64{}
 	for i, q := range questions {
-		if reach.KilledLate(q.evidence) && of[q.asker] < q.moved[wire.T1InitExpireds]+q.moved[wire.T1CookieExpireds] {
+		if of[q.asker] < sentAgain(q) {
 			of[q.asker]++
-			killed = append(killed, i)
+			late = append(late, i)
 		}
 	}
-	if len(killed) == 0 || len(killed) > mostKilled || len(killed)*killedOneIn > len(questions) {
+	if len(late) == 0 || len(late) > mostLate || len(late)*lateOneIn > len(questions) {
 		return nil
 	}
 	var again []*question
-	for _, i := range killed {
+	for _, i := range late {
 		q := questions[i]
 		questions[i] = l.question(q.pair, l.targets[q.server], q.want, q.probe.Timers, q.probe.Messages)
 		again = append(again, questions[i])
 	}
 	l.askAside(ctx, again, atOnce)
-	l.Measured("%d of %d associations came up so late that chunks of their handshakes had been sent again, and then died, which connection tracking makes of an INIT that is sent again; each was asked for once more", len(again), len(questions))
+	l.Measured("%d of %d associations came to nothing after chunks of their handshakes had been sent again, which is what connection tracking makes of a second INIT and of a COOKIE-ECHO that comes later than it remembers a handshake; each was asked for once more", len(again), len(questions))
 	return again
+}
+
+// sentAgain is how many chunks the kernel of a client has sent again, for one of which its
+// association may have come to nothing: INITs and COOKIE-ECHOs where it was up, and COOKIE-ECHOs
+// where it was not. Who only waited for an INIT's answer has met something else.
+func sentAgain(q *question) int64 {
+	switch cookies := q.moved[wire.T1CookieExpireds]; {
+	case reach.KilledLate(q.evidence):
+		return q.moved[wire.T1InitExpireds] + cookies
+	case reach.BeganLate(q.evidence):
+		return cookies
+	}
+	return 0
 }
 
 // mustHaveWorked fails the spec unless all of many associations worked, and says how they were
@@ -167,22 +180,15 @@ func (l *Lab) someOfMany(ctx context.Context, wrong []*question, r readings) []d
 	return found(diag.AssociationsFail, out)
 }
 
-// oneAtATime is the longest that an association may take by itself where hosts keep up: its share
-// of an agent's limit.
-const oneAtATime = 2 * time.Second
-
 // limit is how long an agent may take for a batch.
 func limit(b wire.Batch) time.Duration {
 	var longest time.Duration
 	for _, p := range b.Probes {
 		longest = max(longest, p.Delay.Duration()+2*p.Timers.InitWindow()) // a handshake that loses its cookie takes the window twice
 	}
-	turns, each := 1, oneAtATime
+	turns := 1
 	if b.AtOnce > 0 {
 		turns = (len(b.Probes) + b.AtOnce - 1) / b.AtOnce
 	}
-	if b.AtOnce == gently {
-		each = longest
-	}
-	return longest + echoPatience + askMargin + time.Duration(turns-1)*each
+	return time.Duration(turns)*longest + echoPatience + askMargin
 }

@@ -555,15 +555,21 @@ func TestHostsOutOfBreathAreAskedGently(t *testing.T) {
 // many.
 func TestLateAssociationsOfManyHaveOthersInTheirPlace(t *testing.T) {
 	for name, tt := range map[string]struct {
-		batches, each int // that kill, and how many of each
-		expiries      int64
+		batches, each int // that fail, and how many of each
+		stage         wire.Stage
+		errno         string
+		counter       string // of three chunks that were sent again; empty for none
 		replaced      bool
 		fails         bool
 	}{
-		"one, once":                       {1, 1, 3, true, false},
-		"one, and again":                  {2, 1, 3, true, true},
-		"one, and nothing was sent again": {1, 1, 0, false, true},
-		"more than few":                   {1, 2, 3, false, true},
+		"dead, once":                        {1, 1, wire.StageEcho, "ETIMEDOUT", wire.T1InitExpireds, true, false},
+		"dead, and again":                   {2, 1, wire.StageEcho, "ETIMEDOUT", wire.T1InitExpireds, true, true},
+		"dead, and nothing was sent again":  {1, 1, wire.StageEcho, "ETIMEDOUT", "", false, true},
+		"more than few are dead":            {1, 2, wire.StageEcho, "ETIMEDOUT", wire.T1InitExpireds, false, true},
+		"no way for a COOKIE-ECHO":          {1, 1, wire.StageConnect, "ENETUNREACH", wire.T1CookieExpireds, true, false},
+		"no way for an INIT":                {1, 1, wire.StageConnect, "ENETUNREACH", wire.T1InitExpireds, false, true},
+		"no answer to a second COOKIE-ECHO": {1, 1, wire.StageConnect, "ETIMEDOUT", wire.T1CookieExpireds, true, false},
+		"no answer to any INIT":             {1, 1, wire.StageConnect, "ETIMEDOUT", wire.T1InitExpireds, false, true},
 	} {
 		on(t, func(t *testing.T, b *bench) {
 			l := b.lab(t, "x/server@*:80", "x/client@2")
@@ -574,15 +580,21 @@ func TestLateAssociationsOfManyHaveOthersInTheirPlace(t *testing.T) {
 					return
 				}
 				batches++
-				reply.Batch.Counters[wire.T1InitExpireds] = tt.expiries
+				if tt.counter != "" {
+					reply.Batch.Counters[tt.counter] = 3
+				}
 				for i := range tt.each {
 					o := &reply.Batch.Observations[i]
-					o.Greeting, o.Echoes, o.Stage, o.Ender, o.Errno = nil, nil, wire.StageEcho, wire.EndedByKernel, "ETIMEDOUT"
-					o.Connect = wire.Micros(holdTimers.RTOInitial) * 1000
+					o.Greeting, o.Echoes, o.Stage, o.Ender, o.Errno = nil, nil, tt.stage, wire.EndedByKernel, tt.errno
+					if tt.stage == wire.StageConnect {
+						server, _ := b.behind(r.Batch.Probes[i])
+						delete(server.records, o.Nonce)
+					}
+					o.Connect = wire.Micros(r.Batch.Probes[i].Timers.InitWindow().Microseconds())
 				}
 			})
 			failed := failing(func() { l.Churn(running{t.Context()}, onePath, 12, 12) })
-			told := slices.ContainsFunc(b.entries, func(e string) bool { return strings.Contains(e, "1 of 12 associations came up so late") })
+			told := slices.ContainsFunc(b.entries, func(e string) bool { return strings.Contains(e, "1 of 12 associations came to nothing after chunks") })
 			if failed != tt.fails || told != tt.replaced {
 				t.Errorf("%s: failed is %v, and the report has %q", name, failed, b.entries)
 			}

@@ -61,7 +61,7 @@ func Excuse(probes []Evidence) string {
 // or is no news of a network anyway.
 func blameless(e Evidence) bool {
 	f := Judge(e)
-	return f.Outcome == Broken || beganLate(e) || e.Probe.Proto != wire.SCTP && f.Outcome == Silent && f.Connecting
+	return f.Outcome == Broken || BeganLate(e) || e.Probe.Proto != wire.SCTP && f.Outcome == Silent && f.Connecting
 }
 
 // OutOfBreath says whether hosts answer so late that most associations which came about had sent
@@ -76,9 +76,11 @@ func KilledLate(e Evidence) bool {
 	return (f.Outcome == Silent || f.Outcome == Refused) && cameUpLate(e)
 }
 
-// beganLate says whether an association came to nothing, before it was up or right after, when
-// chunks of its handshake had been sent again.
-func beganLate(e Evidence) bool {
+// BeganLate says whether an association came to nothing, before it was up or right after, when
+// chunks of its handshake had been sent again. Connection tracking forgets a handshake
+// (nf_conntrack_sctp_timeout_cookie_wait and _cookie_echoed, 3 s); a COOKIE-ECHO that is sent later
+// is of no association it knows: it is not translated, and dropped, refused or has no way to go.
+func BeganLate(e Evidence) bool {
 	f := Judge(e)
-	return KilledLate(e) || (f.Outcome == Silent || f.Outcome == Refused) && f.Connecting && sentAgain(e)
+	return KilledLate(e) || slices.Contains(denials, f.Outcome) && f.Connecting && sentAgain(e)
 }

@@ -73,6 +73,20 @@ func TestKilledLate(t *testing.T) {
 	}
 }
 
+// An association that nobody answered at once, or with a refusal, has met something else than
+// what becomes of chunks that are sent again.
+func TestBeganLate(t *testing.T) {
+	for name, want := range map[string]bool{"answered": false, "silent": true, "refused": true, "unreachable": true, "stalled": true, "wrong-server": false} {
+		for took, late := range map[wire.Micros]bool{3000: false, 4_900_000: true} {
+			e := evidence(wire.SCTP, events[name])
+			e.Seen.Connect = took
+			if got := BeganLate(e); got != (want && late) {
+				t.Errorf("%s after %d µs: %v", name, took, got)
+			}
+		}
+	}
+}
+
 // Slow hosts do not open what is to be denied.
 func TestSlowHostsDoNotExcuseAPathThatIsOpen(t *testing.T) {
 	open, slow := evidence(wire.SCTP, events["answered"]), evidence(wire.SCTP, events["answered"])

@@ -236,18 +236,21 @@ func (s *Series) count() (most int) {
 
 // lossy says whether all that is wrong in a round may be for lost packets: an association that
 // was to be had came to nothing after chunks of its handshake were sent again, and one of the
-// same client that came up, then or in an earlier round, had to send again, too. A handshake need not live
-// through that: when a COOKIE-ECHO and the next one are lost, connection tracking has forgotten
-// it (nf_conntrack_sctp_timeout_cookie_wait, 3 s), and what is sent later on is refused, dropped
-// or led to a server that did not make the cookie. An association that KilledLate tells of is such
-// a one itself.
+// same client that came up, then or in an earlier round, had to send again, too. An association
+// that KilledLate tells of is such a one itself.
 func (s *Series) lossy(round []Asked) bool {
 	for _, a := range round {
 		if seen := a.Evidence.Seen; seen != nil && (seen.Greeting != nil && sentAgain(a.Evidence) || cameUpLate(a.Evidence)) {
 			s.resent[a.Client] = true
 		}
 	}
-	return allWrong(round, func(a Asked) bool { return s.resent[a.Client] && beganLate(a.Evidence) })
+	return allWrong(round, func(a Asked) bool { return s.resent[a.Client] && BeganLate(a.Evidence) && !a.turnedBack() })
+}
+
+// turnedBack says whether the network said that there is no way for a probe whose client did not
+// send a COOKIE-ECHO again, so that connection tracking had forgotten none.
+func (a Asked) turnedBack() bool {
+	return Judge(a.Evidence).Outcome == Unreachable && a.Moved[wire.T1CookieExpireds] == 0
 }
 
 // allWrong says whether all that is wrong in a round was to be answered, and is so.

@@ -402,6 +402,21 @@ func TestALossIsRemembered(t *testing.T) {
 	}
 }
 
+// Only a COOKIE-ECHO that was sent again has no way where an INIT found one.
+func TestNoWayForACookie(t *testing.T) {
+	for counter, want := range map[string]bool{wire.T1CookieExpireds: true, wire.T1InitExpireds: false} {
+		s := claimed("x/server:80", Word(Answered))
+		for i, what := range []string{"answered", "unreachable"} {
+			a := one(i+1, wire.SCTP, "x/server:80", what, wire.Counters{counter: 1})
+			a.Want, a.Evidence.Seen.Connect = Word(Answered), wire.Micros(window.Microseconds())
+			s.Add([]Asked{a})
+		}
+		if s.Lossy != want {
+			t.Errorf("%s: lossy %v", counter, s.Lossy)
+		}
+	}
+}
+
 // lossyRounds are rounds of one client whose associations come up when the first packet was
 // sent again, and of which those at one server do not where a word says so.
 func lossyRounds(s *Series, client string, rounds ...string) {
