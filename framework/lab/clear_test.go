@@ -125,14 +125,25 @@ var endings = map[string]struct {
 		do: func(t *testing.T, b *bench, l *Lab) {
 			expect(t, l, AllAnswered)
 			asked := l.evidence[1].Asked
-			asked.Evidence.Seen.Stage, asked.Evidence.Seen.Errno, asked.Moved = wire.StageConnect, "ETIMEDOUT", wire.Counters{wire.T1CookieExpireds: 2}
+			asked.Evidence.Seen.Stage, asked.Evidence.Seen.Ender, asked.Evidence.Seen.Errno = wire.StageConnect, wire.EndedByKernel, "ETIMEDOUT"
+			asked.Moved = wire.Counters{wire.T1CookieExpireds: 2}
+			b.counting(wire.CurrEstab, 1)
+		},
+	},
+	"an association whose COOKIE-ECHO found no way any more": {
+		do: func(t *testing.T, b *bench, l *Lab) {
+			expect(t, l, AllAnswered)
+			asked := l.evidence[1].Asked
+			asked.Evidence.Seen.Stage, asked.Evidence.Seen.Ender, asked.Evidence.Seen.Errno = wire.StageConnect, wire.EndedByKernel, "ENETUNREACH"
+			asked.Moved = wire.Counters{wire.T1CookieExpireds: 1}
 			b.counting(wire.CurrEstab, 1)
 		},
 	},
 	"an association beside an attempt whose INITs were lost": {
 		do: func(t *testing.T, b *bench, l *Lab) {
 			expect(t, l, AllAnswered)
-			l.evidence[1].Asked.Evidence.Seen.Stage, l.evidence[1].Asked.Evidence.Seen.Errno = wire.StageConnect, "ETIMEDOUT"
+			seen := l.evidence[1].Asked.Evidence.Seen
+			seen.Stage, seen.Ender, seen.Errno = wire.StageConnect, wire.EndedByKernel, "ETIMEDOUT"
 			b.counting(wire.CurrEstab, 1)
 		},
 		verdict: "fail", text: "POL-99: its paths are as claimed, but 1 association of x/", besides: "still established 10s after the last probe",
