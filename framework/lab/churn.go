@@ -74,7 +74,7 @@ func (l *Lab) askLateAgain(ctx context.Context, questions []*question, atOnce in
 	var late []int
 	of := map[*member]int64{}
 	for i, q := range questions {
-		if of[q.asker] < sentAgain(q) {
+		if of[q.asker] < resent(q) {
 			of[q.asker]++
 			late = append(late, i)
 		}
@@ -93,14 +93,14 @@ func (l *Lab) askLateAgain(ctx context.Context, questions []*question, atOnce in
 	return again
 }
 
-// sentAgain is how many chunks the kernel of a client has sent again, for one of which its
+// resent is how many chunks the kernel of a client has sent again, for one of which its
 // association may have come to nothing: INITs and COOKIE-ECHOs where it was up, and COOKIE-ECHOs
 // where it was not. Who only waited for an INIT's answer has met something else.
-func sentAgain(q *question) int64 {
+func resent(q *question) int64 {
 	switch cookies := q.moved[wire.T1CookieExpireds]; {
 	case reach.KilledLate(q.evidence):
 		return q.moved[wire.T1InitExpireds] + cookies
-	case reach.BeganLate(q.evidence):
+	case reach.BeganLate(q.evidence, q.moved):
 		return cookies
 	}
 	return 0

@@ -124,26 +124,28 @@ var endings = map[string]struct {
 	"an association whose COOKIE-ACKs were lost": {
 		do: func(t *testing.T, b *bench, l *Lab) {
 			expect(t, l, AllAnswered)
-			asked := l.evidence[1].Asked
-			asked.Evidence.Seen.Stage, asked.Evidence.Seen.Ender, asked.Evidence.Seen.Errno = wire.StageConnect, wire.EndedByKernel, "ETIMEDOUT"
-			asked.Moved = wire.Counters{wire.T1CookieExpireds: 2}
+			neverUp(l, "ETIMEDOUT", wire.T1CookieExpireds)
 			b.counting(wire.CurrEstab, 1)
 		},
 	},
 	"an association whose COOKIE-ECHO found no way any more": {
 		do: func(t *testing.T, b *bench, l *Lab) {
 			expect(t, l, AllAnswered)
-			asked := l.evidence[1].Asked
-			asked.Evidence.Seen.Stage, asked.Evidence.Seen.Ender, asked.Evidence.Seen.Errno = wire.StageConnect, wire.EndedByKernel, "ENETUNREACH"
-			asked.Moved = wire.Counters{wire.T1CookieExpireds: 1}
+			neverUp(l, "ENETUNREACH", wire.T1CookieExpireds)
+			b.counting(wire.CurrEstab, 1)
+		},
+	},
+	"an association whose COOKIE-ECHO was refused": {
+		do: func(t *testing.T, b *bench, l *Lab) {
+			expect(t, l, AllAnswered)
+			neverUp(l, "ECONNREFUSED", wire.T1CookieExpireds)
 			b.counting(wire.CurrEstab, 1)
 		},
 	},
 	"an association beside an attempt whose INITs were lost": {
 		do: func(t *testing.T, b *bench, l *Lab) {
 			expect(t, l, AllAnswered)
-			seen := l.evidence[1].Asked.Evidence.Seen
-			seen.Stage, seen.Ender, seen.Errno = wire.StageConnect, wire.EndedByKernel, "ETIMEDOUT"
+			neverUp(l, "ETIMEDOUT", wire.T1InitExpireds)
 			b.counting(wire.CurrEstab, 1)
 		},
 		verdict: "fail", text: "POL-99: its paths are as claimed, but 1 association of x/", besides: "still established 10s after the last probe",
@@ -274,4 +276,12 @@ func TestALabIsRelieved(t *testing.T) {
 			t.Errorf("relieved are %v, %v, %v", attending.relieved, deployed.relieved, later.relieved)
 		}
 	})
+}
+
+// neverUp makes a probe one whose association its client never had, after a chunk of its
+// handshake was sent again.
+func neverUp(l *Lab, errno, counter string) {
+	asked := l.evidence[1].Asked
+	asked.Evidence.Seen.Stage, asked.Evidence.Seen.Ender, asked.Evidence.Seen.Errno = wire.StageConnect, wire.EndedByKernel, errno
+	asked.Moved = wire.Counters{counter: 1}
 }

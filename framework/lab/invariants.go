@@ -78,10 +78,11 @@ func (m *member) name() string {
 
 // cut is how many of the spec's associations came up and did not end in order: what a policy
 // or a Service is to prevent from now on may cut those that stand, and then an end is left
-// that has not been told. A client that gives up on its COOKIE-ECHO, or hears that there is no way
-// for it, tells nobody, either: where only the COOKIE-ACKs were lost, its server has an association. So it is where a denial comes in
-// the middle of a handshake, and where an INIT that was sent again has killed it (see openTimers).
-// Of a batch these are no more than the client's kernel counted expiries of such a timer.
+// that has not been told. A client that gives up on its COOKIE-ECHO, is refused or hears that
+// there is no way for it, tells nobody, either: where only the COOKIE-ACKs were lost, its server
+// has an association. So it is where a denial comes in the middle of a handshake, and where an
+// INIT that was sent again has killed it (see openTimers). Of a batch these are no more than the
+// client's kernel counted expiries of such a timer.
 func (l *Lab) cut() int64 {
 	type batch struct {
 		series, number int

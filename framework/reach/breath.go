@@ -61,7 +61,7 @@ func Excuse(probes []Evidence) string {
 // or is no news of a network anyway.
 func blameless(e Evidence) bool {
 	f := Judge(e)
-	return f.Outcome == Broken || BeganLate(e) || e.Probe.Proto != wire.SCTP && f.Outcome == Silent && f.Connecting
+	return f.Outcome == Broken || BeganLate(e, nil) || e.Probe.Proto != wire.SCTP && f.Outcome == Silent && f.Connecting
 }
 
 // OutOfBreath says whether hosts answer so late that most associations which came about had sent
@@ -80,7 +80,10 @@ func KilledLate(e Evidence) bool {
 // chunks of its handshake had been sent again. Connection tracking forgets a handshake
 // (nf_conntrack_sctp_timeout_cookie_wait and _cookie_echoed, 3 s); a COOKIE-ECHO that is sent later
 // is of no association it knows: it is not translated, and dropped, refused or has no way to go.
-func BeganLate(e Evidence) bool {
+// An answer that there is no way counts only where the client's kernel, by what moved there, has
+// sent a COOKIE-ECHO again.
+func BeganLate(e Evidence, moved wire.Counters) bool {
 	f := Judge(e)
-	return KilledLate(e) || slices.Contains(denials, f.Outcome) && f.Connecting && sentAgain(e)
+	came := f.Outcome == Silent || f.Outcome == Refused || f.Outcome == Unreachable && moved[wire.T1CookieExpireds] > 0
+	return KilledLate(e) || came && f.Connecting && sentAgain(e)
 }

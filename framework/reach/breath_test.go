@@ -73,15 +73,17 @@ func TestKilledLate(t *testing.T) {
 	}
 }
 
-// An association that nobody answered at once, or with a refusal, has met something else than
-// what becomes of chunks that are sent again.
+// What comes to nothing before a chunk was sent again has met something else than connection
+// tracking's memory, and so has an INIT that finds no way.
 func TestBeganLate(t *testing.T) {
 	for name, want := range map[string]bool{"answered": false, "silent": true, "refused": true, "unreachable": true, "stalled": true, "wrong-server": false} {
 		for took, late := range map[wire.Micros]bool{3000: false, 4_900_000: true} {
 			e := evidence(wire.SCTP, events[name])
 			e.Seen.Connect = took
-			if got := BeganLate(e); got != (want && late) {
-				t.Errorf("%s after %d µs: %v", name, took, got)
+			for counter, cookie := range map[string]bool{wire.T1CookieExpireds: true, wire.T1InitExpireds: false} {
+				if got := BeganLate(e, wire.Counters{counter: 1}); got != (want && late && (cookie || name != "unreachable")) {
+					t.Errorf("%s after %d µs, %s: %v", name, took, counter, got)
+				}
 			}
 		}
 	}

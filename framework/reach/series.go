@@ -244,13 +244,7 @@ func (s *Series) lossy(round []Asked) bool {
 			s.resent[a.Client] = true
 		}
 	}
-	return allWrong(round, func(a Asked) bool { return s.resent[a.Client] && BeganLate(a.Evidence) && !a.turnedBack() })
-}
-
-// turnedBack says whether the network said that there is no way for a probe whose client did not
-// send a COOKIE-ECHO again, so that connection tracking had forgotten none.
-func (a Asked) turnedBack() bool {
-	return Judge(a.Evidence).Outcome == Unreachable && a.Moved[wire.T1CookieExpireds] == 0
+	return allWrong(round, func(a Asked) bool { return s.resent[a.Client] && BeganLate(a.Evidence, a.Moved) })
 }
 
 // allWrong says whether all that is wrong in a round was to be answered, and is so.
