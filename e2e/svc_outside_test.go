@@ -6,6 +6,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 
+	"sctp.test/framework/lab"
 	"sctp.test/framework/spec"
 )
 
@@ -20,7 +21,7 @@ var _ = chapter("Services", func() {
 			return
 		}
 		lab := Deploy(ctx, "x/server@1:80 role=backend", "x/client@*", "out/peer")
-		lab.Apply(ctx, "x", "service/external-local.yaml")
+		applyExternalLocal(ctx, lab, "x/client@*")
 		lab.ControlBy("node@2:svc/external-local:80", "node@1:svc/external-local:80")
 		lab.ExpectSource(ctx, `
 			          node@1:svc/external-local:80  node@2:svc/external-local:80
@@ -90,11 +91,25 @@ var takesNoAddress = []string{"iptables", "nftables", "ovn-kubernetes", "cilium"
 func keepAddressesOfNodes(ctx SpecContext) {
 	GinkgoHelper()
 	lab := Deploy(ctx, "x/server@1:80 role=backend", "host/client@1", "host/client@2")
-	lab.Apply(ctx, "x", "service/external-local.yaml")
+	applyExternalLocal(ctx, lab, "host/client@*")
 	lab.ControlBy("node@2:svc/external-local:80", "node@1:svc/external-local:80")
 	lab.ExpectSource(ctx, "node@1:svc/external-local:80\nhost/client@2 answered")
 	lab.Expect(ctx, `
 		               node@1:svc/external-local:80  node@2:svc/external-local:80
 		host/client@1  answered                      denied
 	`)
+}
+
+// applyExternalLocal makes the Service and waits until the proxies of the clients' nodes have
+// done with it. Proxies change a node in rounds: one that leads to a Service made after this one
+// could be reached has ended the round in which it learned of this one. Before, kube-proxy's ipvs
+// mode lets anybody through a NodePort that is to lead nowhere: it fills the sets by which clients
+// are masqueraded before it makes the rule that excepts the NodePort (syncProxyRules in
+// pkg/proxy/ipvs/proxier.go: syncIPSetEntries, then RestoreAll).
+func applyExternalLocal(ctx SpecContext, l *lab.Lab, clients string) {
+	GinkgoHelper()
+	l.Apply(ctx, "x", "service/external-local.yaml")
+	l.Expect(ctx, "svc/external-local:80\n"+clients+" answered")
+	l.Apply(ctx, "x", "service/backends.yaml")
+	l.Expect(ctx, "svc/backends:80\n"+clients+" answered")
 }

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/onsi/ginkgo/v2/types"
 	"sigs.k8s.io/yaml"
@@ -22,13 +23,15 @@ var file []byte
 
 // Lane is a selection of specs and the bed they are judged on.
 type Lane struct {
-	Name    string `json:"name"`
-	Reason  string `json:"reason"` // one sentence: why these, and why there
-	Labels  string `json:"labels"` // a Ginkgo label filter
-	Bed     Bed    `json:"bed"`
-	Module  string `json:"module"`  // MODULE, where it is not what the bed has by default
-	Minutes int    `json:"minutes"` // budget, the start of the bed included
-	Took    int    `json:"took"`    // minutes of it the last time, on two cores without hardware acceleration; 0 is not known
+	Name   string `json:"name"`
+	Reason string `json:"reason"` // one sentence: why these, and why there
+	Labels string `json:"labels"` // a Ginkgo label filter
+	Bed    Bed    `json:"bed"`
+	Module string `json:"module"` // MODULE, where it is not what the bed has by default
+	// Patience is the flag --patience, such as 4m, where a bed without hardware acceleration needs more than what is usual.
+	Patience string `json:"patience"`
+	Minutes  int    `json:"minutes"` // budget, the start of the bed included
+	Took     int    `json:"took"`    // minutes of it the last time, on two cores without hardware acceleration; 0 is not known
 }
 
 // Bed is the embedded cluster as make starts it.
@@ -94,6 +97,9 @@ func (l Lane) validate() error {
 	case !slices.Contains([]string{"", "never", "present", "daemonset", "machineconfig"}, l.Module):
 		return fmt.Errorf("module: want never, present, daemonset or machineconfig, not %q", l.Module)
 	}
+	if d, err := time.ParseDuration(l.Patience); l.Patience != "" && (err != nil || d <= 0) {
+		return fmt.Errorf("patience: want a duration such as 4m, not %q", l.Patience)
+	}
 	if _, err := types.ParseLabelFilter(l.Labels); err != nil {
 		return fmt.Errorf("labels: %w", err)
 	}
@@ -115,6 +121,9 @@ func (l Lane) others() string {
 	}
 	if l.Module != "" {
 		out += " MODULE=" + l.Module
+	}
+	if l.Patience != "" {
+		out += " ARGS=--patience=" + l.Patience
 	}
 	return out
 }

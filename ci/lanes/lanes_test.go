@@ -19,6 +19,7 @@ lanes:
   labels: '!(Needs: containsAny dual-stack)'
   bed: {nodes: 3, family: ipv6, proxy: ipvs, flavour: okd}
   module: never
+  patience: 2m
   minutes: 6
 `
 
@@ -49,7 +50,7 @@ SVC-02 translate
 		"no-dual.specs": `# One family.
 # Made from ci/lanes/lanes.yaml and the specs by make generate; do not edit.
 # Budget: 6 minutes. make lane LANE=no-dual runs it, which is:
-#   make e2e NODES=3 FAMILY=ipv6 PROXY=ipvs FLAVOUR=okd MODULE=never LABELS='!(Needs: containsAny dual-stack)'
+#   make e2e NODES=3 FAMILY=ipv6 PROXY=ipvs FLAVOUR=okd MODULE=never ARGS=--patience=2m LABELS='!(Needs: containsAny dual-stack)'
 SVC-02 translate
 SVC-10 wait
 `,
@@ -89,6 +90,7 @@ func TestParseRefuses(t *testing.T) {
 		{"proxy: ipvs", "proxy: ebpf", `lane "no-dual": proxy: want nftables, iptables or ipvs, not "ebpf"`},
 		{"flavour: okd", "flavour: k3s", `lane "no-dual": flavour: want okd or none, not "k3s"`},
 		{"module: never", "module: auto", `lane "no-dual": module: want never, present, daemonset or machineconfig, not "auto"`},
+		{"patience: 2m", "patience: long", `lane "no-dual": patience: want a duration such as 4m, not "long"`},
 		{"  took: 4\n", "  took: 9\n", `lane "quick": took: want at most the 5 minutes there are, not 9`},
 		{"  minutes: 5\n", "", `lane "quick": minutes: want at least 1, not 0`},
 		{"  minutes: 5\n", "  hours: 5\n", `unknown field "hours"`},
