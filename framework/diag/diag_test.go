@@ -181,6 +181,8 @@ var cases = []example{
 	{"a closed port", symptom(aborted, heardOf, atServer(wire.OutOfBlues, 1)), "port-closed", "the pod of x/server:80 on node b is reached, and nobody listens on that port"},
 	{"no room for more", symptom(aborted, heardOf), "accept-queue-full", "associations are refused although x/server:80 on node b listens, as by a full accept queue"},
 	{"the node answers", symptom(aborted, client(wire.InSCTPPacks, 1), through(NodePort, "b")), "service-node-answers", "associations are refused before they reach a pod: the service proxy of node b does not translate"},
+	{"the node answers, to TCP as well", symptom(aborted, client(wire.InSCTPPacks, 1), through(NodePort, "b"), direct, tcpDead), "service-down", "neither for SCTP nor for TCP"},
+	{"the node answers, and lets TCP through", symptom(aborted, client(wire.InSCTPPacks, 1), through(NodePort, "b"), direct, tcp), "service-node-answers", "the service proxy of node b does not translate"},
 	{"somebody refuses", symptom(aborted, client(wire.InSCTPPacks, 1)), "refused-on-the-way", "another host refuses associations before they reach the server (node a to node b)"},
 	{"a hostPort that nobody maps", symptom(through(HostPort, "b"), aborted, direct), "host-port-not-mapped", "node b does not lead its hostPort to the pod for SCTP"},
 	{"no endpoints, and the control plane knows of none", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct, unlist), "endpoints-wrong", "the EndpointSlices of web in x list no port for SCTP: the service proxy of node a cannot know better"},

@@ -35,6 +35,7 @@ const (
 	lifted        fact = "a policy that denied it is gone"
 	silent        fact = "nothing came back"
 	refused       fact = "an ABORT came back"
+	notLet        fact = "nothing came back, or an ABORT"
 	connectedOnce fact = "connected, then lost"
 	brokenOff     fact = "it was not silence that ended it"
 	clientHeard   fact = "the client received SCTP packets"
@@ -97,6 +98,7 @@ func facts(s Symptom) map[fact]bool {
 		lifted:        len(s.Lifted) > 0,
 		silent:        f.Outcome == reach.Silent && f.Connecting,
 		refused:       f.Outcome == reach.Refused && f.Connecting,
+		notLet:        (f.Outcome == reach.Silent || f.Outcome == reach.Refused) && f.Connecting,
 		connectedOnce: f.Outcome != reach.Answered && f.Outcome != reach.Broken && f.Outcome != reach.Unsupported && !f.Connecting,
 		brokenOff:     f.Outcome != reach.Silent,
 		noMemory:      Scarce(f),

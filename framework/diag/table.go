@@ -243,6 +243,12 @@ var table = []row{
 		fixed("the listen backlog of the server, and whether it accepts what it gets"),
 	},
 	{
+		"service-down",
+		[]condition{yes(notLet), no(serverHeard), yes(translated), yes(directAnswers), no(tcpAnswers)},
+		proxies("%s leads nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone", "%s lead nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone"),
+		serviceProxy,
+	},
+	{
 		"service-node-answers",
 		[]condition{yes(refused), no(serverHeard), yes(translated)},
 		proxies("associations are refused before they reach a pod: %s does not translate the address for SCTP", "associations are refused before they reach a pod: %s do not translate the address for SCTP"),
@@ -253,12 +259,6 @@ var table = []row{
 		[]condition{yes(refused), no(serverHeard)},
 		each(ends, "another host refuses associations before they reach the server (%s)", "other hosts refuse associations before they reach the servers (%s)"),
 		fixed("who answers INIT with ABORT: a host with SCTP where nobody listens has the address, or rules that translate it lead there"),
-	},
-	{
-		"service-down",
-		[]condition{yes(silent), no(serverHeard), yes(translated), yes(directAnswers), no(tcpAnswers)},
-		proxies("%s leads nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone", "%s lead nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone"),
-		serviceProxy,
 	},
 	{
 		"service-rejects",
