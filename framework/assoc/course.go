@@ -80,7 +80,7 @@ type Fault struct {
 type Course struct {
 	Path   string       `json:"path"` // who to whom, with addresses and nodes
 	Family reach.Family `json:"family"`
-	Seen   []string     `json:"seen,omitempty"`   // what captures show of it
+	Seen   []string     `json:"seen,omitempty"`   // what captures show of it, and what became of TCP beside it
 	Unseen string       `json:"unseen,omitempty"` // why they show no more
 
 	mu       sync.Mutex

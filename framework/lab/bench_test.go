@@ -46,6 +46,9 @@ type bench struct {
 	deaf     bool                            // SHUTDOWNs do not arrive
 	unacked  uint16                          // chunks, of every sender
 	dozes    bool                            // agents do not get to read
+
+	kept   map[string]func() // answers what is kept, by its nonce
+	severs bool              // what is kept ends before it is let go
 }
 
 // agent is one pod of the bench.
@@ -137,6 +140,10 @@ func (b *bench) serve(ctx context.Context, a *agent, in io.Reader, out io.Writer
 			go func() { say(wire.Reply{ID: r.ID, Socket: ptr(b.socket(a, *r.Socket))}) }()
 			continue
 		}
+		if r.Keep != nil { // answered when it is let go
+			b.keep(a, r, say)
+			continue
+		}
 		reply, wait, err := b.answer(a, r)
 		if err != nil {
 			return err
@@ -162,6 +169,10 @@ func (b *bench) answer(a *agent, r wire.Request) (reply wire.Reply, wait time.Du
 			reply.Error = fmt.Sprintf("no listener on %v", *r.Close)
 		}
 		delete(a.listens, *r.Close)
+	case r.LetGo != nil:
+		if end := b.kept[r.LetGo.Nonce]; end != nil {
+			go end()
+		}
 	case r.Records != nil:
 		for _, n := range r.Records.Nonces {
 			if record, ok := a.records[n]; ok {
@@ -190,6 +201,25 @@ func (b *bench) answer(a *agent, r wire.Request) (reply wire.Reply, wait time.Du
 		wait += b.late(a, r)
 	}
 	return reply, wait, nil
+}
+
+// keep is what an honest agent does with a probe that goes on.
+func (b *bench) keep(a *agent, r wire.Request, say func(wire.Reply)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	o, _ := b.probe(a, r.Keep.Probe, wire.Counters{})
+	switch {
+	case o.Stage != wire.StageDone:
+		o.Detail = "connection refused"
+		go say(wire.Reply{ID: r.ID, Kept: &o})
+		return
+	case b.severs:
+		o.Stage, o.Ender, o.Detail = wire.StageEcho, wire.EndedByPeer, "after 1 echoes: EOF"
+	}
+	if b.kept == nil {
+		b.kept = map[string]func(){}
+	}
+	b.kept[o.Nonce] = func() { say(wire.Reply{ID: r.ID, Kept: &o}) }
 }
 
 // probe is what an honest agent sees of the network.

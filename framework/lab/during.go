@@ -13,7 +13,8 @@ import (
 
 // During is OnEach beside which something else is done to the cluster. It begins when every
 // path has come to its first Meet; the paths go on as long as Goes says, and may look at
-// what is left of their associations then.
+// what is left of their associations then. Connections through the TCP twins of their servers
+// live beside them.
 func (l *Lab) During(ctx ginkgo.SpecContext, table string, do func(context.Context, *Path), meanwhile func()) {
 	ginkgo.GinkgoHelper()
 	paths := l.openPaths(ctx, table)
@@ -25,6 +26,7 @@ func (l *Lab) During(ctx ginkgo.SpecContext, table string, do func(context.Conte
 	if err := l.takeOver(ctx, paths); err != nil {
 		l.conclude(ctx, reach.GroundBroken, fmt.Sprintf("%s: %v", l.id, err))
 	}
+	twins := l.keepTwins(ctx, paths)
 	all := &crowd{left: len(paths) + 1, over: make(chan struct{})}
 	var found []assoc.Found
 	var err error
@@ -39,11 +41,14 @@ func (l *Lab) During(ctx ginkgo.SpecContext, table string, do func(context.Conte
 		defer func() { // whatever comes of it, the paths end
 			close(all.over)
 			<-walked
+			twins.end(ctx)
 			err = cmp.Or(err, l.tidy(ctx, w))
 		}()
 		meanwhile()
 	}()
+	twins.beside(found)
 	l.tellOfFaults(ctx, w, paths, found, err)
+	twins.tell()
 }
 
 // Goes says whether what During does beside the paths still goes on.

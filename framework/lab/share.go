@@ -146,9 +146,18 @@ func (l *Lab) ExpectRelease(ctx ginkgo.SpecContext, service string, silences ...
 	if l.run.rehearsing() {
 		return
 	}
-	held := map[string]bool{}
+	held, twinHeld := map[string]bool{}, map[string]bool{} // by nodes
 	for _, c := range l.plainClients() {
-		held[l.member(c.Word).node] = true
+		node := l.member(c.Word).node
+		held[node], twinHeld[node] = true, true
+	}
+	release := func(held map[string]bool, clients []string, what string, silence time.Duration) {
+		for _, client := range clients {
+			if node := l.member(client).node; held[node] {
+				delete(held, node)
+				l.Measured("%s on %s was sent to another pod after an idle time of %v", what, node, silence)
+			}
+		}
 	}
 	for _, silence := range silences {
 		if len(held) == 0 || ctx.Err() != nil {
@@ -156,19 +165,17 @@ func (l *Lab) ExpectRelease(ctx ginkgo.SpecContext, service string, silences ...
 		}
 		await(ctx, time.Now().Add(silence))
 		_, now := l.share(ctx, service, nil, 1)
-		for _, client := range reach.Moved(before, now) {
-			if node := l.member(client).node; held[node] {
-				delete(held, node)
-				l.Measured("a client on %s was sent to another pod after an idle time of %v", node, silence)
-			}
-		}
+		own, twins := reach.Moved(before, now)
+		release(held, own, "a client", silence)
+		release(twinHeld, twins, "a client of the TCP twin", silence)
 		before = now
 	}
-	l.tellOfHeld(ctx, service, held, silences)
+	l.tellOfHeld(ctx, service, held, twinHeld, silences)
 }
 
-// tellOfHeld fails the spec where a Service has let go no client of some nodes.
-func (l *Lab) tellOfHeld(ctx context.Context, service string, held map[string]bool, silences []time.Duration) {
+// tellOfHeld fails the spec where a Service has let go no client of some nodes, and tells what
+// its TCP twin, asked beside it, has done there.
+func (l *Lab) tellOfHeld(ctx context.Context, service string, held, twinHeld map[string]bool, silences []time.Duration) {
 	ginkgo.GinkgoHelper()
 	if len(held) == 0 || ctx.Err() != nil {
 		return
@@ -179,7 +186,14 @@ func (l *Lab) tellOfHeld(ctx context.Context, service string, held map[string]bo
 		if node := l.member(c.Word).node; held[node] && len(again) < diagnosePaths {
 			held[node] = false // one of them tells of all
 			again = append(again, asked{pair: pair{l.families[0], c.Word, service}, want: reach.Word(reach.Answered)})
-			said = append(said, fmt.Sprintf("clients on %s are sent to the same pod after each of these idle times: %v", node, silences))
+			twin := ""
+			switch _, has := l.twins[service]; {
+			case has && twinHeld[node]:
+				twin = ", and those of its TCP twin, too, which is " + reach.NotSCTP
+			case has:
+				twin = ", and its TCP twin lets them go"
+			}
+			said = append(said, fmt.Sprintf("clients on %s are sent to the same pod after each of these idle times: %v%s", node, silences, twin))
 		}
 	}
 	causes := l.causes(found(diag.ServiceNotSticky, l.askAgain(ctx, again, greetingOnly)))

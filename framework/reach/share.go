@@ -131,11 +131,15 @@ func (s Sharing) at(server string) string {
 	return server
 }
 
-// Moved lists the clients that some probes of now found at another server than those before.
-// What their TCP twins found does not count.
-func Moved(before, now []Asked) []string {
-	before, _ = apart(before)
-	now, _ = apart(now)
+// Moved lists the clients that some probes of now found at another server than those before,
+// and those whose TCP twins did.
+func Moved(before, now []Asked) (own, twins []string) {
+	ownBefore, twinsBefore := apart(before)
+	ownNow, twinsNow := apart(now)
+	return moved(ownBefore, ownNow), moved(twinsBefore, twinsNow)
+}
+
+func moved(before, now []Asked) []string {
 	was := shares(before)
 	var out []string
 	for family, clients := range shares(now) {

@@ -128,8 +128,11 @@ func TestTwinsHaveNoShare(t *testing.T) {
 	if s.Add([]Asked{sctp, tcp("server@2")}); len(s.Shared) > 0 {
 		t.Errorf("TCP's answer counts as SCTP's: %+v", s.Shared)
 	}
-	if moved := Moved([]Asked{sctp}, []Asked{sctp, tcp("server@2")}); moved != nil {
+	if moved, _ := Moved([]Asked{sctp}, []Asked{sctp, tcp("server@2")}); moved != nil {
 		t.Errorf("moved are %q", moved)
+	}
+	if _, twins := Moved([]Asked{sctp, tcp("server@1")}, []Asked{sctp, tcp("server@2")}); !slices.Equal(twins, []string{"x/client@1"}) {
+		t.Errorf("the twins of %q moved", twins)
 	}
 }
 
@@ -157,7 +160,7 @@ func TestMoved(t *testing.T) {
 		{at("x/client@1", "server@1"), at("x/client@2", "server@2"), nil},
 		{nil, at("x/client@1", "server@1"), nil},
 	} {
-		if got := Moved(tt.before, tt.now); !slices.Equal(got, tt.want) {
+		if got, _ := Moved(tt.before, tt.now); !slices.Equal(got, tt.want) {
 			t.Errorf("%q, want %q", got, tt.want)
 		}
 	}

@@ -22,6 +22,19 @@ type Probe struct {
 	Patience Millis         `json:"patience"`        // wall-clock limit for everything after connect; connect itself is ended by the kernel
 }
 
+// Keep asks for a probe that goes on until it is let go: it sends its one message again, and
+// waits for the echo, as often as there is time. It is answered when it has ended; batches run
+// beside it, and count what it sends.
+type Keep struct {
+	Probe Probe  `json:"probe"`
+	Pause Millis `json:"pause"` // between an echo and the next message
+}
+
+// LetGo ends in order what is kept under a nonce.
+type LetGo struct {
+	Nonce string `json:"nonce"`
+}
+
 // Message describes one message to be sent and echoed. Its bytes are Payload(nonce, index, Size).
 type Message struct {
 	Size   int    `json:"size"` // bytes, at least 1

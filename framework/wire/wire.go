@@ -40,6 +40,8 @@ type Request struct {
 	Close   *Endpoint `json:"close,omitempty"`
 	Batch   *Batch    `json:"batch,omitempty"`
 	Records *Records  `json:"records,omitempty"`
+	Keep    *Keep     `json:"keep,omitempty"`
+	LetGo   *LetGo    `json:"let_go,omitempty"`
 	Module  *Module   `json:"module,omitempty"`
 	State   *State    `json:"state,omitempty"`
 	Socket  *SocketOp `json:"socket,omitempty"`
@@ -66,6 +68,7 @@ type Reply struct {
 	Socket  *SocketReply `json:"socket,omitempty"`
 
 	Resolve *ResolveReply `json:"resolve,omitempty"`
+	Kept    *Observation  `json:"kept,omitempty"`
 }
 
 // Proto is a transport protocol by its name in the Kubernetes API, in lower case.
