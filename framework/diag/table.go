@@ -105,7 +105,7 @@ var table = []row{
 	{
 		"wrong-backend",
 		[]condition{yes(fromElsewhere), yes(translated)},
-		proxies("%s leads to a pod that is not behind the address", "%s lead to pods that are not behind the address"),
+		proxies("%s leads to a pod, or a port of one, that is not behind the address", "%s lead to pods, or ports of them, that are not behind the address"),
 		serviceProxy,
 	},
 	{
