@@ -412,7 +412,10 @@ func checksums(ss []Symptom) string {
 
 // ends are the nodes between which a path runs.
 func ends(s Symptom) string {
-	if s.ClientNode == s.ServerNode {
+	switch s.ServerNode {
+	case "": // no pod is behind the address, or is to be
+		return "from " + at(s.ClientNode)
+	case s.ClientNode:
 		return "within node " + s.ServerNode
 	}
 	return at(s.ClientNode) + " to " + at(s.ServerNode)

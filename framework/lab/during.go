@@ -48,7 +48,9 @@ func (l *Lab) During(ctx ginkgo.SpecContext, table string, do func(context.Conte
 	}()
 	twins.beside(found)
 	l.tellOfFaults(ctx, w, paths, found, err)
-	twins.tell()
+	if ctx.Err() == nil {
+		twins.tell()
+	}
 }
 
 // Goes says whether what During does beside the paths still goes on.

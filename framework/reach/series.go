@@ -155,19 +155,19 @@ func (s *Series) Ended() bool {
 // Add judges the next batch, round by round. After one that ends the series, later ones change
 // nothing.
 func (s *Series) Add(asked []Asked) {
-	doubts := doubtsOf(asked)
+	doubts, halfway := doubtsOf(asked), halfwayOf(asked)
 	s.share(asked)
 	for len(asked) > 0 && !s.Ended() {
 		n := 1
 		for n < len(asked) && asked[n].Round == asked[0].Round {
 			n++
 		}
-		s.add(asked[:n], doubts)
+		s.add(asked[:n], doubts, halfway)
 		asked = asked[n:]
 	}
 }
 
-func (s *Series) add(round []Asked, doubts map[doubt]string) {
+func (s *Series) add(round []Asked, doubts map[doubt]string, halfway map[string]string) {
 	round, twins := apart(round)
 	if len(twins) > 0 {
 		s.Report.Twins = weigh(confined(s.Matrices, twins), twins, nil)
@@ -188,7 +188,7 @@ func (s *Series) add(round []Asked, doubts map[doubt]string) {
 	lossy := s.lossy(round) // also of a round that is right: what it shows is remembered
 	s.Lossy = false
 	switch right := len(s.Report.Wrong()) == 0; {
-	case right && s.tooHasty(round): // it proves nothing, neither way
+	case right && (s.tooHasty(round) || s.notDenied(round, halfway)): // it proves nothing, neither way
 		s.Hasty, s.Report.State = true, Unsettled
 	case right:
 		s.Report.State = Held
@@ -303,6 +303,45 @@ func (s *Series) tooHasty(round []Asked) bool {
 		}
 	}
 	return found
+}
+
+// notDenied calls broken each silence that is to be a denial of a client some of whose INITs were
+// answered, and says whether there was one.
+func (s *Series) notDenied(round []Asked, halfway map[string]string) bool {
+	found := false
+	for _, a := range round {
+		why := halfway[a.Client]
+		if f := Judge(a.Evidence); why == "" || !a.Want.Denies() || f.Outcome != Silent || a.Evidence.Probe.Proto != wire.SCTP {
+			continue
+		}
+		found = true
+		for _, r := range s.Report.Results {
+			if row, column, asks := r.cell(a); asks {
+				r.Found[row][column].Finding = broken(wire.StageConnect, why)
+			}
+		}
+	}
+	return found
+}
+
+// halfwayOf says of which clients INITs were answered in a batch although associations came to
+// nothing in silence: fewer INITs expired than that takes, and COOKIE-ECHOs did. Such a path
+// is one of hosts out of breath, and no denial.
+func halfwayOf(asked []Asked) map[string]string {
+	need, moved := map[string]int64{}, map[string]wire.Counters{}
+	for _, a := range asked {
+		if f := Judge(a.Evidence); a.Evidence.Seen != nil && a.Evidence.Probe.Proto == wire.SCTP && f.Outcome == Silent && f.Connecting {
+			need[a.Client] += int64(a.Evidence.Probe.Timers.Inits())
+			moved[a.Client] = a.Moved
+		}
+	}
+	out := map[string]string{}
+	for client, n := range need {
+		if inits, cookies := moved[client][wire.T1InitExpireds], moved[client][wire.T1CookieExpireds]; inits < n && cookies > 0 {
+			out[client] = fmt.Sprintf("silent, but an INIT was answered: only %d of %d expired, and %s", inits, n, count(int(cookies), "COOKIE-ECHO"))
+		}
+	}
+	return out
 }
 
 // Conclusion is what the series amounts to: the ground on which it fails its spec and the

@@ -327,6 +327,40 @@ func TestADenialBesideASlowPathProvesNothing(t *testing.T) {
 	}
 }
 
+// A silence in which an INIT was answered is that of hosts out of breath, and no denial.
+func TestASilenceAfterAnAnsweredInitIsNoDenial(t *testing.T) {
+	m := Matrix{Family: IPv4, Rows: allNamed("x/client"), Columns: allNamed("x/server:80 x/server:81"), Want: [][]Word{{Word(Answered), Denied}}}
+	s := NewSeries(Claim{ID: "SVC-21", Series: 1, Matrices: []Matrix{m}})
+	round := func(inits, cookies int64) []Asked {
+		open, shut := evidence("sctp", events["answered"]), evidence("sctp", events["silent"])
+		n := int64(shut.Probe.Timers.Inits())
+		moved := wire.Counters{wire.T1InitExpireds: n + inits, wire.T1CookieExpireds: cookies, wire.InSCTPPacks: 9}
+		asked := func(server string, w Word, e Evidence) Asked {
+			return Asked{Series: 1, Round: s.Report.Rounds + 1, Family: IPv4, Client: "x/client", Server: server, Want: w, Evidence: e, Moved: moved}
+		}
+		return []Asked{asked("x/server:80", Word(Answered), open), asked("x/server:81", Denied, shut)}
+	}
+	for i, tt := range []struct {
+		inits, cookies int64
+		held           int
+		reason         string
+	}{
+		{-2, 3, -1, "silent, but an INIT was answered: only 4 of 6 expired, and 3 COOKIE-ECHOs"},
+		{0, 0, 0, ""},
+		{1, 2, 1, ""}, // of the path that is open
+		{-1, 1, 1, "silent, but an INIT was answered: only 5 of 6 expired, and 1 COOKIE-ECHO"},
+	} {
+		s.Add(round(tt.inits, tt.cookies))
+		var reason string
+		for _, p := range s.Report.Wrong() {
+			reason = p.Reason
+		}
+		if s.Holding() != tt.held || reason != tt.reason || s.Report.State == Intermittent {
+			t.Errorf("round %d: holding %d, %q, %s", i+1, s.Holding(), reason, s.Report.State)
+		}
+	}
+}
+
 // A handshake that came to nothing proves nothing where packets are lost on the paths beside
 // it, and everything where none are, or where it was not lost packets that ended it.
 func TestLostPacketsProveNothing(t *testing.T) {
