@@ -24,7 +24,7 @@ func TestTwinsLiveBesideAssociations(t *testing.T) {
 			"TCP fares no better: not SCTP's fault: its twin ended at stage echo: after 1 echoes: EOF",
 		},
 		"they do not come about": {
-			func(b *bench) { b.change(only(wire.TCP, "ECONNREFUSED")) },
+			func(b *bench) { b.change(only(wire.TCP)) },
 			"is not, which is not SCTP's fault: x/client@1 -> the TCP twin of svc/port-differs:5000 (ipv4) ended at stage connect: connection refused",
 			"TCP fares no better: not SCTP's fault: its twin ended at stage connect: connection refused",
 		},

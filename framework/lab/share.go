@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -146,11 +147,16 @@ func (l *Lab) ExpectRelease(ctx ginkgo.SpecContext, service string, silences ...
 	if l.run.rehearsing() {
 		return
 	}
-	held, twinHeld := map[string]bool{}, map[string]bool{} // by nodes
+	held, twins := map[string]bool{}, map[string]bool{} // by nodes; of those whose TCP twins were answered, too
 	for _, c := range l.plainClients() {
-		node := l.member(c.Word).node
-		held[node], twinHeld[node] = true, true
+		held[l.member(c.Word).node] = true
 	}
+	for _, a := range before {
+		if a.Twin && a.Evidence.Seen != nil && a.Evidence.Seen.Greeting != nil {
+			twins[l.member(a.Client).node] = true
+		}
+	}
+	twinHeld := maps.Clone(twins)
 	release := func(held map[string]bool, clients []string, what string, silence time.Duration) {
 		for _, client := range clients {
 			if node := l.member(client).node; held[node] {
@@ -165,17 +171,17 @@ func (l *Lab) ExpectRelease(ctx ginkgo.SpecContext, service string, silences ...
 		}
 		await(ctx, time.Now().Add(silence))
 		_, now := l.share(ctx, service, nil, 1)
-		own, twins := reach.Moved(before, now)
+		own, beside := reach.Moved(before, now)
 		release(held, own, "a client", silence)
-		release(twinHeld, twins, "a client of the TCP twin", silence)
+		release(twinHeld, beside, "a client of the TCP twin", silence)
 		before = now
 	}
-	l.tellOfHeld(ctx, service, held, twinHeld, silences)
+	l.tellOfHeld(ctx, service, held, twinHeld, twins, silences)
 }
 
 // tellOfHeld fails the spec where a Service has let go no client of some nodes, and tells what
 // its TCP twin, asked beside it, has done there.
-func (l *Lab) tellOfHeld(ctx context.Context, service string, held, twinHeld map[string]bool, silences []time.Duration) {
+func (l *Lab) tellOfHeld(ctx context.Context, service string, held, twinHeld, twins map[string]bool, silences []time.Duration) {
 	ginkgo.GinkgoHelper()
 	if len(held) == 0 || ctx.Err() != nil {
 		return
@@ -187,10 +193,10 @@ func (l *Lab) tellOfHeld(ctx context.Context, service string, held, twinHeld map
 			held[node] = false // one of them tells of all
 			again = append(again, asked{pair: pair{l.families[0], c.Word, service}, want: reach.Word(reach.Answered)})
 			twin := ""
-			switch _, has := l.twins[service]; {
-			case has && twinHeld[node]:
+			switch {
+			case twinHeld[node]:
 				twin = ", and those of its TCP twin, too, which is " + reach.NotSCTP
-			case has:
+			case twins[node]:
 				twin = ", and its TCP twin lets them go"
 			}
 			said = append(said, fmt.Sprintf("clients on %s are sent to the same pod after each of these idle times: %v%s", node, silences, twin))
