@@ -108,6 +108,7 @@ func (a *living) end(ctx context.Context) {
 	if len(a.twins) == 0 {
 		return
 	}
+	defer a.giveUp(nil)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*askMargin)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { a.giveUp(errNotLetGo) })
