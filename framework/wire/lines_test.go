@@ -45,6 +45,15 @@ var lines = []struct {
 		`{"id":3,"batch":{"probes":[{"proto":"sctp","local":"10.244.1.6","target":"10.244.2.4:80","nonce":"7f3a09","timers":` + shortLine +
 			`,"messages":[{"size":1},{"size":1400,"stream":1,"ppid":46}],"delay":500,"patience":8000}],"at_once":2}}`,
 	},
+	{
+		"keep",
+		Request{ID: 3, Keep: &Keep{
+			Probe: Probe{Proto: TCP, Local: from.Addr(), Target: at4, Nonce: "7f3a09", Timers: short, Patience: 8000, Messages: []Message{{Size: 24}}}, Pause: 250,
+		}},
+		`{"id":3,"keep":{"probe":{"proto":"tcp","local":"10.244.1.6","target":"10.244.2.4:80","nonce":"7f3a09","timers":` + shortLine +
+			`,"messages":[{"size":24}],"patience":8000},"pause":250}}`,
+	},
+	{"let go", Request{ID: 4, LetGo: &LetGo{"7f3a09"}}, `{"id":4,"let_go":{"nonce":"7f3a09"}}`},
 	{"records", Request{ID: 4, Records: &Records{[]string{"7f3a09"}}}, `{"id":4,"records":{"nonces":["7f3a09"]}}`},
 	{"module, looking only", Request{ID: 5, Module: &Module{}}, `{"id":5,"module":{}}`},
 	{"module", Request{ID: 6, Module: &Module{Open: true}}, `{"id":6,"module":{"open":true}}`},
@@ -128,6 +137,11 @@ var lines = []struct {
 		}}}},
 		`{"id":8,"batch":{"observations":[{"nonce":"7f3a09","stage":"echo","ender":"agent","local":"10.244.1.6:40321","connect_us":900,"total_us":41000,` +
 			`"damaged":{"size":170,"digest":"00ff"}}],"counters":null}}`,
+	},
+	{
+		"what was kept",
+		Reply{ID: 3, Kept: &Observation{Nonce: "7f3a09", Stage: StageDone, Local: from, Connect: 900, Total: 41_000, Echoes: []Echo{{Size: 24, Digest: "00ff"}}}},
+		`{"id":3,"kept":{"nonce":"7f3a09","stage":"done","local":"10.244.1.6:40321","connect_us":900,"total_us":41000,"echoes":[{"size":24,"digest":"00ff"}]}}`,
 	},
 	{
 		"a record",
@@ -223,7 +237,7 @@ func TestLinesAreComplete(t *testing.T) {
 	for _, typ := range []reflect.Type{
 		reflect.TypeFor[Hello](), reflect.TypeFor[Request](), reflect.TypeFor[Reply](), reflect.TypeFor[Observation](),
 		reflect.TypeFor[Probe](), reflect.TypeFor[Timers](), reflect.TypeFor[Record](), reflect.TypeFor[Echo](), reflect.TypeFor[Assoc](),
-		reflect.TypeFor[Batch](), reflect.TypeFor[BatchReply](), reflect.TypeFor[Message](), reflect.TypeFor[Greeting](), reflect.TypeFor[Identity](),
+		reflect.TypeFor[Batch](), reflect.TypeFor[Keep](), reflect.TypeFor[LetGo](), reflect.TypeFor[BatchReply](), reflect.TypeFor[Message](), reflect.TypeFor[Greeting](), reflect.TypeFor[Identity](),
 		reflect.TypeFor[Module](), reflect.TypeFor[ModuleReply](), reflect.TypeFor[Open](), reflect.TypeFor[StateReply](), reflect.TypeFor[HostModule](),
 		reflect.TypeFor[SocketOp](), reflect.TypeFor[SocketReply](), reflect.TypeFor[Option](), reflect.TypeFor[SendMessage](), reflect.TypeFor[Until](),
 		reflect.TypeFor[Event](), reflect.TypeFor[SocketStatus](), reflect.TypeFor[PeerAddr](),
