@@ -147,16 +147,16 @@ func (l *Lab) ExpectRelease(ctx ginkgo.SpecContext, service string, silences ...
 	if l.run.rehearsing() {
 		return
 	}
-	held, twins := map[string]bool{}, map[string]bool{} // by nodes; of those whose TCP twins were answered, too
+	still := unmoved{own: map[string]bool{}, twin: map[string]bool{}}
 	for _, c := range l.plainClients() {
-		held[l.member(c.Word).node] = true
+		still.own[l.member(c.Word).node] = true
 	}
 	for _, a := range before {
 		if a.Twin && a.Evidence.Seen != nil && a.Evidence.Seen.Greeting != nil {
-			twins[l.member(a.Client).node] = true
+			still.twin[l.member(a.Client).node] = true
 		}
 	}
-	twinHeld := maps.Clone(twins)
+	still.twinAsked = maps.Clone(still.twin)
 	release := func(held map[string]bool, clients []string, what string, silence time.Duration) {
 		for _, client := range clients {
 			if node := l.member(client).node; held[node] {
@@ -166,37 +166,44 @@ func (l *Lab) ExpectRelease(ctx ginkgo.SpecContext, service string, silences ...
 		}
 	}
 	for _, silence := range silences {
-		if len(held) == 0 || ctx.Err() != nil {
+		if len(still.own) == 0 || ctx.Err() != nil {
 			break
 		}
 		await(ctx, time.Now().Add(silence))
 		_, now := l.share(ctx, service, nil, 1)
 		own, beside := reach.Moved(before, now)
-		release(held, own, "a client", silence)
-		release(twinHeld, beside, "a client of the TCP twin", silence)
+		release(still.own, own, "a client", silence)
+		release(still.twin, beside, "a client of the TCP twin", silence)
 		before = now
 	}
-	l.tellOfHeld(ctx, service, held, twinHeld, twins, silences)
+	l.tellOfHeld(ctx, service, still, silences)
+}
+
+// unmoved are names of nodes of which a Service has let go no client.
+type unmoved struct {
+	own       map[string]bool
+	twin      map[string]bool // no client of its TCP twin
+	twinAsked map[string]bool // where the twin was answered at first
 }
 
 // tellOfHeld fails the spec where a Service has let go no client of some nodes, and tells what
 // its TCP twin, asked beside it, has done there.
-func (l *Lab) tellOfHeld(ctx context.Context, service string, held, twinHeld, twins map[string]bool, silences []time.Duration) {
+func (l *Lab) tellOfHeld(ctx context.Context, service string, still unmoved, silences []time.Duration) {
 	ginkgo.GinkgoHelper()
-	if len(held) == 0 || ctx.Err() != nil {
+	if len(still.own) == 0 || ctx.Err() != nil {
 		return
 	}
 	var again []asked
 	var said []string
 	for _, c := range l.plainClients() {
-		if node := l.member(c.Word).node; held[node] && len(again) < diagnosePaths {
-			held[node] = false // one of them tells of all
+		if node := l.member(c.Word).node; still.own[node] && len(again) < diagnosePaths {
+			still.own[node] = false // one of them tells of all
 			again = append(again, asked{pair: pair{l.families[0], c.Word, service}, want: reach.Word(reach.Answered)})
 			twin := ""
 			switch {
-			case twinHeld[node]:
+			case still.twin[node]:
 				twin = ", and those of its TCP twin, too, which is " + reach.NotSCTP
-			case twins[node]:
+			case still.twinAsked[node]:
 				twin = ", and its TCP twin lets them go"
 			}
 			said = append(said, fmt.Sprintf("clients on %s are sent to the same pod after each of these idle times: %v%s", node, silences, twin))
