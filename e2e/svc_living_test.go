@@ -66,8 +66,9 @@ var _ = chapter("Services", func() {
 		lab.During(ctx, allClients("svc/two-ports:80"), tradeOn, func() {
 			lab.Label(ctx, "x/other@2", "role=backend")
 			lab.ExpectSpread(ctx, "svc/two-ports:81")
-			lab.Apply(ctx, "x", "service/port-changes.yaml")
-			lab.Delete(ctx, "x", "service/port-changes.yaml")
+			lab.Apply(ctx, "x", "service/backends.yaml")
+			lab.ExpectSpread(ctx, "svc/backends:80") // else it is gone before a proxy knows of it
+			lab.Delete(ctx, "x", "service/backends.yaml")
 			lab.Label(ctx, "x/other@2", "role-")
 			lab.ExpectAll(ctx, "svc/two-ports:81")
 		})
