@@ -61,14 +61,14 @@ var _ = chapter("Services", func() {
 		Claim:  "An association through an SCTP Service MUST go on unharmed while the Service gets another pod and other Services come and go.",
 		Source: "https://github.com/kubernetes/kubernetes/issues/108523: connection tracking of living associations is not to be touched; extended: no API text promises it",
 	}, func(ctx SpecContext) {
-		lab := Deploy(ctx, "x/server@1:80,81 role=backend", "x/other@2:80,81", "x/client@*")
+		lab := Deploy(ctx, "x/server@1:80,81,6000 role=backend", "x/other@2:80,81", "x/client@*")
 		lab.Apply(ctx, "x", "service/two-ports.yaml")
 		lab.During(ctx, allClients("svc/two-ports:80"), tradeOn, func() {
 			lab.Label(ctx, "x/other@2", "role=backend")
 			lab.ExpectSpread(ctx, "svc/two-ports:81")
-			lab.Apply(ctx, "x", "service/backends.yaml")
-			lab.ExpectSpread(ctx, "svc/backends:80") // else it is gone before a proxy knows of it
-			lab.Delete(ctx, "x", "service/backends.yaml")
+			lab.Apply(ctx, "x", "service/port-changes.yaml")
+			lab.Expect(ctx, allClients("svc/port-changes:5000")) // else it is gone before a proxy knows of it
+			lab.Delete(ctx, "x", "service/port-changes.yaml")
 			lab.Label(ctx, "x/other@2", "role-")
 			lab.ExpectAll(ctx, "svc/two-ports:81")
 		})
