@@ -80,8 +80,9 @@ type Fault struct {
 type Course struct {
 	Path   string       `json:"path"` // who to whom, with addresses and nodes
 	Family reach.Family `json:"family"`
-	Seen   []string     `json:"seen,omitempty"`   // what captures show of it, and what became of TCP beside it
+	Seen   []string     `json:"seen,omitempty"`   // what captures show of it
 	Unseen string       `json:"unseen,omitempty"` // why they show no more
+	Beside string       `json:"beside,omitempty"` // what became of its TCP twin
 
 	mu       sync.Mutex
 	steps    []*Step

@@ -52,13 +52,13 @@ func (w *Walk) Text(found []Found, causes []reach.Cause) (reach.Ground, string) 
 		seen += s + "; "
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s%s%s%d of %d paths: %s (%s)\n", w.ID, seen, first.Text, Complaint, len(found), len(w.Courses), first.Path, first.Family)
+	fmt.Fprintf(&b, "%s: %s%s%s%s%d of %d paths: %s (%s)\n", w.ID, seen, first.Text, first.beside(), Complaint, len(found), len(w.Courses), first.Path, first.Family)
 	for i, f := range found {
 		if i == mostFaults {
 			fmt.Fprintf(&b, "\n  and %d more paths, see associations.jsonl\n", len(found)-i)
 			break
 		}
-		fmt.Fprintf(&b, "\n  %s (%s): %s\n", f.Path, f.Family, f.Text)
+		fmt.Fprintf(&b, "\n  %s (%s): %s%s\n", f.Path, f.Family, f.Text, f.beside())
 		f.tell(&b)
 	}
 	b.WriteString(reach.Told(causes))
@@ -67,6 +67,14 @@ func (w *Walk) Text(found []Found, causes []reach.Cause) (reach.Ground, string) 
 	}
 	fmt.Fprintf(&b, "  evidence: %s      again: with FOCUS=%s\n", w.Evidence, w.ID)
 	return first.Ground, b.String()
+}
+
+// beside goes on with what became of the TCP twin of a path, where one was kept.
+func (c *Course) beside() string {
+	if c.Beside == "" {
+		return ""
+	}
+	return "; " + c.Beside
 }
 
 // mostSteps and mostEvents are told of a path that failed: the last ones.

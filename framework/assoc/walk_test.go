@@ -149,6 +149,7 @@ func TestText(t *testing.T) {
 		ground := reach.GroundBroken
 		if i == 2 {
 			ground, c.Seen, c.Unseen = reach.GroundFail, []string{"ABORT left the client pod, never left node a"}, "node b is gone"
+			c.Beside = "its TCP twin lived on, messages echoed: 9"
 		}
 		if i < 5 {
 			_, _ = c.Expect(End{}, End{}, Elsewhere{ground, fmt.Sprintf("fault %d", i)})
@@ -159,8 +160,8 @@ func TestText(t *testing.T) {
 	if ground != reach.GroundFail || !elsewhere || err != nil {
 		t.Errorf("%s, elsewhere %v, %v", ground, elsewhere, err)
 	}
-	const want = "ASC-99: ABORT left the client pod, never left node a; fault 2; seen on 5 of 6 paths: path 2 (ipv6)\n" +
-		"\n  path 0 (ipv6): fault 0\n\n  path 1 (ipv6): fault 1\n\n  path 2 (ipv6): fault 2\n\n  path 3 (ipv6): fault 3\n" +
+	const want = "ASC-99: ABORT left the client pod, never left node a; fault 2; its TCP twin lived on, messages echoed: 9; seen on 5 of 6 paths: path 2 (ipv6)\n" +
+		"\n  path 0 (ipv6): fault 0\n\n  path 1 (ipv6): fault 1\n\n  path 2 (ipv6): fault 2; its TCP twin lived on, messages echoed: 9\n\n  path 3 (ipv6): fault 3\n" +
 		"\n  and 1 more paths, see associations.jsonl\n  no whole capture: node b is gone\n  evidence: there      again: with FOCUS=ASC-99\n"
 	if text != want {
 		t.Errorf("it says\n%s\nwant\n%s", text, want)

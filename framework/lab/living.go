@@ -152,7 +152,7 @@ func (a *living) beside(found []assoc.Found) {
 			if judged && !lived {
 				text = fmt.Sprintf("TCP fares no better: %s: its twin ", reach.NotSCTP)
 			}
-			found[i].Seen = append(found[i].Seen, text+fate)
+			found[i].Beside = text + fate
 		}
 	}
 }

@@ -44,8 +44,8 @@ func TestTwinsLiveBesideAssociations(t *testing.T) {
 					t.Errorf("the report has %q, want %q", b.entries, tt.entry)
 				}
 				found := []assoc.Found{{Course: paths[0].course}}
-				if twins.beside(found); len(found[0].Seen) != 1 || found[0].Seen[0] != tt.blaming {
-					t.Errorf("the failure has %q, want %q", found[0].Seen, tt.blaming)
+				if twins.beside(found); found[0].Beside != tt.blaming {
+					t.Errorf("the failure has %q, want %q", found[0].Beside, tt.blaming)
 				}
 			})
 		})
