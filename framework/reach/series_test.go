@@ -479,6 +479,7 @@ func TestAPathThatComesAndGoesIsNotExcused(t *testing.T) {
 		{"answered silent", false, false},
 		{"answered silent answered", false, false},
 		{"answered silent answered answered", true, false},
+		{"answered answered silent", false, false},
 		{"answered answered silent answered", true, false},
 		{"answered silent answered silent answered silent answered", false, false},
 		{"answered silent answered silent answered silent answered silent", false, true},
@@ -489,6 +490,9 @@ func TestAPathThatComesAndGoesIsNotExcused(t *testing.T) {
 		lossyRounds(s, "x/client", strings.Fields(tt.rounds)...)
 		if s.Settled() != tt.settled || s.Ended() != tt.ended {
 			t.Errorf("%s: settled %v, ended %v", tt.rounds, s.Settled(), s.Ended())
+		}
+		if missing := s.Missing(); !tt.ended && (missing == 0) != tt.settled {
+			t.Errorf("%s: %d rounds are missing", tt.rounds, missing)
 		}
 	}
 }
