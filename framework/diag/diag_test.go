@@ -428,7 +428,7 @@ func TestCausesAreGrouped(t *testing.T) {
 	if want := "the service proxies of nodes b, c have no working rule for SCTP (the pod's address and the TCP twin work)"; causes[0].Sentence != want {
 		t.Errorf("said is %q", causes[0].Sentence)
 	}
-	if want := "the log of the service proxy (kube-proxy) on nodes b, c, and its rules for 10.96.0.5:80"; causes[0].Look != want {
+	if want := "the log of the service proxy (kube-proxy) on nodes b, c, and its rules for 10.96.0.5:80; packet filters on the way there that know TCP only"; causes[0].Look != want {
 		t.Errorf("look at %q", causes[0].Look)
 	}
 	gone := symptom(func(s *Symptom) { s.Again.Evidence.Seen = nil })

@@ -245,7 +245,7 @@ var table = []row{
 	{
 		"service-down",
 		[]condition{yes(notLet), no(serverHeard), yes(translated), yes(directAnswers), no(tcpAnswers)},
-		proxies("%s leads nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone", "%s lead nowhere, neither for SCTP nor for TCP (the pod's address works): not SCTP's fault alone"),
+		proxies("%s leads nowhere, neither for SCTP nor for TCP (the pod's address works)", "%s lead nowhere, neither for SCTP nor for TCP (the pod's address works)"),
 		serviceProxy,
 	},
 	{
@@ -318,7 +318,9 @@ var table = []row{
 		"service-no-rule",
 		[]condition{yes(silent), no(serverHeard), yes(translated), yes(directAnswers), yes(tcpAnswers)},
 		proxies("%s has no working rule for SCTP (the pod's address and the TCP twin work)", "%s have no working rule for SCTP (the pod's address and the TCP twin work)"),
-		serviceProxy,
+		func(ss []Symptom) string {
+			return serviceProxy(ss) + "; packet filters on the way there that know TCP only"
+		},
 	},
 	{
 		"sctp-dropped",
