@@ -122,6 +122,12 @@ func (s *suite) main(ctx context.Context, m *testing.M) (int, error) {
 	return s.judge(ctx, m)
 }
 
+// A spec may take specLimit, and besides wait for the cluster as long as it may take, so often.
+const (
+	specLimit = 10 * time.Minute
+	manyWaits = 10
+)
+
 // plan builds the spec tree, narrows it, and lists what is left.
 func (s *suite) plan() error {
 	s.config, _ = ginkgo.GinkgoConfiguration()
@@ -134,6 +140,7 @@ func (s *suite) plan() error {
 	if !given("ginkgo.timeout") {
 		s.config.Timeout = 0 // specs have limits of their own, which follow the number of nodes
 	}
+	spec.Limit = specLimit + manyWaits*s.patience
 	s.labels = s.config.LabelFilter
 	times := map[string]int{}
 	for _, r := range ginkgo.PreviewSpecs("").SpecReports { // builds the tree, so that IDs are known
@@ -239,13 +246,15 @@ func (s *suite) connect(ctx context.Context) error {
 	return s.cluster.MayTest(ctx)
 }
 
-// openLog sends Ginkgo's and the e2e framework's output to run.log: what a person reads
-// is said here. With --ginkgo.v Ginkgo keeps the terminal.
+// openLog sends Ginkgo's and the e2e framework's output to run.log, and package testing's, which
+// says FAIL where an informational spec does: what a person reads is said here. With --ginkgo.v
+// Ginkgo keeps the terminal.
 func (s *suite) openLog(log *os.File) {
 	s.out, s.told = io.MultiWriter(os.Stdout, log), io.MultiWriter(os.Stdout, log)
-	if s.beside != "" { // of this one a person reads verdicts, and nothing of what package testing says
-		s.out, os.Stdout = log, log
+	if s.beside != "" { // of this one a person reads verdicts
+		s.out = log
 	}
+	os.Stdout = log
 	ginkgo.GinkgoWriter.TeeTo(log)
 	cluster.LogTo(log)
 	if _, reporter := ginkgo.GinkgoConfiguration(); !reporter.Verbose && !reporter.VeryVerbose {

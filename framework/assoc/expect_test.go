@@ -142,7 +142,7 @@ var scenes = []struct {
 		{2, errno("EMFILE"), "x/server@1 could not accept the association that x/client@1 has: EMFILE", Fault{Class: ConnectFailed}},
 	}},
 	{"streams", Streams{Out: 3, In: 5}, client, server, []*Step{showed(client, wire.SocketStatus{OutStreams: 3, InStreams: 5})}, []deceit{
-		{0, status(func(st *wire.SocketStatus) { st.InStreams = 4 }), "x/client@1 on a has 3 streams out and 4 in, wanted 3 and 5", Fault{Class: StreamsChanged}},
+		{0, status(func(st *wire.SocketStatus) { st.InStreams = 4 }), "x/client@1 on a has 3 outgoing and 4 incoming streams, wanted 3 and 5", Fault{Class: StreamsChanged}},
 	}},
 	{"what both asked for", Agreed{Interleaving: true, Auth: []int{0}}, client, server, []*Step{showed(client, wire.SocketStatus{Interleaving: true, AuthChunks: []int{193, 0}})}, []deceit{
 		{0, status(func(st *wire.SocketStatus) { st.Interleaving = false }), "both ends asked for user message interleaving (I-DATA chunks), and by the kernel of x/client@1 on a it was not agreed on with x/server@1 on b", Fault{}},

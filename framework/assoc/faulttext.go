@@ -43,19 +43,23 @@ func Worst(found []Found) *Found {
 // mostFaults are told in full.
 const mostFaults = 4
 
-// Text is the failure for people: the worst fault and its path in the first line, then every
-// path with what was done on it, and the causes.
+// Text is the failure for people: the worst fault and its path in the first line, behind what
+// captures saw, or else what asking its path again has shown; then every path with what was done
+// on it, and the causes.
 func (w *Walk) Text(found []Found, causes []reach.Cause) (reach.Ground, string) {
 	first := Worst(found)
 	seen := ""
 	for _, s := range first.Seen {
 		seen += s + "; "
 	}
+	if i := slices.IndexFunc(causes, func(c reach.Cause) bool { return c.Asked }); seen == "" && i >= 0 {
+		seen = causes[i].Lead()
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s%s%s%s%d of %d paths: %s (%s)\n", w.ID, seen, first.Text, first.beside(), Complaint, len(found), len(w.Courses), first.Path, first.Family)
 	for i, f := range found {
 		if i == mostFaults {
-			fmt.Fprintf(&b, "\n  and %d more paths, see associations.jsonl\n", len(found)-i)
+			fmt.Fprintf(&b, "\n  and %d more, see associations.jsonl\n", len(found)-i)
 			break
 		}
 		fmt.Fprintf(&b, "\n  %s (%s): %s%s\n", f.Path, f.Family, f.Text, f.beside())

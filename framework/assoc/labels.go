@@ -19,7 +19,7 @@ func (x Streams) judge(k *known) *Fault {
 	if st.OutStreams == x.Out && st.InStreams == x.In {
 		return nil
 	}
-	f := wrongly("%s has %d streams out and %d in, wanted %d and %d", k.of.Name, st.OutStreams, st.InStreams, x.Out, x.In)
+	f := wrongly("%s has %d outgoing and %d incoming streams, wanted %d and %d", k.of.Name, st.OutStreams, st.InStreams, x.Out, x.In)
 	f.Class = StreamsChanged
 	return f
 }

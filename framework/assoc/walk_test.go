@@ -162,9 +162,25 @@ func TestText(t *testing.T) {
 	}
 	const want = "ASC-99: ABORT left the client pod, never left node a; fault 2; its TCP twin lived on, messages echoed: 9; seen on 5 of 6 paths: path 2 (ipv6)\n" +
 		"\n  path 0 (ipv6): fault 0\n\n  path 1 (ipv6): fault 1\n\n  path 2 (ipv6): fault 2; its TCP twin lived on, messages echoed: 9\n\n  path 3 (ipv6): fault 3\n" +
-		"\n  and 1 more paths, see associations.jsonl\n  no whole capture: node b is gone\n  evidence: there      again: with FOCUS=ASC-99\n"
+		"\n  and 1 more, see associations.jsonl\n  no whole capture: node b is gone\n  evidence: there      again: with FOCUS=ASC-99\n"
 	if text != want {
 		t.Errorf("it says\n%s\nwant\n%s", text, want)
+	}
+}
+
+// What asking a path again has shown leads the first line, unless captures show more. What the spec
+// itself has found is there already.
+func TestTheCauseLeads(t *testing.T) {
+	causes := []reach.Cause{{Sentence: "an association does not come up"}, {Sentence: "the service proxy of node a leads nowhere", Asked: true}}
+	for want, seen := range map[string][]string{
+		"ASC-99: the service proxy of node a leads nowhere; no way; seen on 1 of 1 paths": nil,
+		"ASC-99: INIT left the client pod; no way; seen on 1 of 1 paths":                  {"INIT left the client pod"},
+	} {
+		c := &Course{Path: "a path", Family: reach.IPv4, Seen: seen}
+		_, _ = c.Expect(End{}, End{}, Elsewhere{reach.GroundFail, "no way"})
+		if _, text, _, err := Verdict([]*Walk{{ID: "ASC-99", Courses: []*Course{c}}}, causes); !strings.HasPrefix(text, want) || err != nil {
+			t.Errorf("it says %q, %v; want %q", text, err, want)
+		}
 	}
 }
 

@@ -47,9 +47,9 @@ type Symptom struct {
 	// associations were answered and others were not.
 	Partly bool `json:"partly,omitempty"`
 
-	// Unlisted is what is wrong with the EndpointSlices of the Service that the path leads
-	// through: of what they do not list no service proxy can know.
-	Unlisted string `json:"unlisted,omitempty"`
+	// Mislisted is what is wrong with the EndpointSlices of the Service that the path leads
+	// through: service proxies know nothing else of its pods.
+	Mislisted string `json:"mislisted,omitempty"`
 
 	Again  Trial  `json:"again"`            // the same path, with nobody else asking
 	Direct *Trial `json:"direct,omitempty"` // straight to the pod, for an address that is not a pod's
@@ -137,6 +137,7 @@ type kind struct {
 // said again.
 func (k kind) cause() reach.Cause {
 	c := reach.Cause{Class: string(k.row.class), Sentence: k.row.says(k.alike), Look: k.row.look(k.alike)}
+	c.Asked = k.row.rank() == byTable && k.row.class != unexplained.class
 	for _, s := range k.alike {
 		if s.Found == "" || k.row.rank() == bySpec {
 			c.Facts = append(c.Facts, s.Facts())
@@ -178,7 +179,7 @@ func rows(s Symptom) []row {
 	if s.Found == "" {
 		return []row{classify(s)}
 	}
-	out := []row{found(s.Found)}
+	out := []row{found(s)}
 	if s.Again.made() && !s.Again.answered() {
 		out = append(out, classify(s))
 	}

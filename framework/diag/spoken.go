@@ -109,9 +109,13 @@ func Spoken() []string {
 	return out
 }
 
-// found is the row of a class that a spec has found.
-func found(c Class) row {
-	i := slices.IndexFunc(spoken, func(r row) bool { return r.class == c })
+// found is the row of what a spec has found. Proxies that share out associations as EndpointSlices
+// tell them to are not to blame.
+func found(s Symptom) row {
+	if s.Found == ServiceUneven && s.Mislisted != "" {
+		return wrongEndpoints()
+	}
+	i := slices.IndexFunc(spoken, func(r row) bool { return r.class == s.Found })
 	if i < 0 {
 		return unexplained
 	}

@@ -61,7 +61,7 @@ var spokenCases = []struct {
 	{"a message that does not come", spokenOf("data-lost", said("got 1 of 2 messages"))},
 	{"a big message that does not come", spokenOf("size-black-hole", said("messages of up to 1000 bytes arrive and those of 1400 do not"))},
 	{"a message that is another", spokenOf("message-damaged", said("message 1 came with PPID 0 instead of 60"))},
-	{"fewer streams", spokenOf("streams-changed", said("x/client on a has 1 streams out, wanted 10"))},
+	{"fewer streams", spokenOf("streams-changed", said("x/client on a has 1 outgoing and 5 incoming streams, wanted 10 and 5"))},
 	{"a pod that cannot be asked any more", spokenOf("end-not-told", said("x/client on a was not told in 4s"), func(s *Symptom) { s.Meanwhile = &Ends{} })},
 }
 
@@ -101,8 +101,16 @@ func TestSpoken(t *testing.T) {
 			t.Errorf("nothing is told of %s", class)
 		}
 	}
-	if got := found("no-such-class"); got.class != "unexplained" {
+	if got := found(Symptom{Found: "no-such-class"}); got.class != "unexplained" {
 		t.Errorf("a class that nobody knows is %s", got.class)
+	}
+}
+
+// Whoever shares out associations as EndpointSlices tell it to is not to blame.
+func TestUnevenAsListed(t *testing.T) {
+	first := Explain([]Symptom{spokenOf(ServiceUneven, said("x/other on b got none"), askedAlone(answeredBy(server)), direct, tcp, mislist)})[0]
+	if first.Class != "endpoints-wrong" || !strings.HasSuffix(first.Sentence, "list no port for SCTP: the service proxy of node a cannot know better") || len(first.Facts) != 1 {
+		t.Errorf("%+v", first)
 	}
 }
 

@@ -76,6 +76,7 @@ var table = []row{
 		engines("what the policy denies for %s on node %s is answered, as if it were not enforced", "what the policy denies for %s on nodes %s is answered, as if it were not enforced"),
 		policyEngine,
 	},
+	wrongEndpoints(no(wantsAnswer), yes(answers), yes(mislisted)),
 	{
 		"service-leads-on",
 		[]condition{no(wantsAnswer), yes(answers), yes(translated)},
@@ -102,6 +103,7 @@ var table = []row{
 		each(ends, "the path was open, and asked again it is denied, as it must be (%s)", "paths were open, and asked again they are denied, as they must be (%s)"),
 		fixed("what changed while it was asked: probes.jsonl has every attempt"),
 	},
+	wrongEndpoints(yes(fromElsewhere), yes(mislisted)),
 	{
 		"wrong-backend",
 		[]condition{yes(fromElsewhere), yes(translated)},
@@ -128,6 +130,7 @@ var table = []row{
 		},
 		rewriters,
 	},
+	wrongEndpoints(yes(wantsAnswer), yes(partly), yes(mislisted), yes(directAnswers)),
 	{
 		"service-stale",
 		[]condition{yes(wantsAnswer), yes(partly), yes(translated), yes(directAnswers)},
@@ -173,7 +176,7 @@ var table = []row{
 	{
 		"policy-lingers",
 		[]condition{yes(wantsAnswer), yes(lifted), no(answers), no(serverHeard)},
-		whoDenies(engines("the policy that denied it is gone, and the policy engine for %s on node %s still denies", "the policies that denied it are gone, and the policy engines for %s on nodes %s still deny")),
+		whoDenies(engines("the policy engine for %s on node %s still enforces a policy that is gone", "the policy engines for %s on nodes %s still enforce a policy that is gone")),
 		whoDenies(policyEngine),
 	},
 	{
@@ -212,18 +215,7 @@ var table = []row{
 		each(nodes, "node %s does not lead its hostPort to the pod for SCTP (the pod's address works)", "nodes %s do not lead their hostPorts to the pods for SCTP (the pods' addresses work)"),
 		fixed("the network plugin's portmap, and the runtime: containerd before 1.4 and CRI-O before 1.19 leave SCTP out"),
 	},
-	{
-		"endpoints-wrong",
-		[]condition{yes(wantsAnswer), yes(unlisted), no(answers), yes(directAnswers)},
-		func(ss []Symptom) string {
-			text := each(func(s Symptom) string { return s.Unlisted }, "%s", "%s")(ss)
-			if ss[0].Node != "" {
-				text += proxies(": %s cannot know better", ": %s cannot know better")(ss)
-			}
-			return text
-		},
-		fixed("`kubectl get endpointslices -o yaml` beside the Service; its pods' condition Ready and their kubelets; who writes the slices (kube-controller-manager), and admission that changes them"),
-	},
+	wrongEndpoints(yes(wantsAnswer), yes(mislisted), no(answers), yes(directAnswers)),
 	{
 		"service-wrong-port",
 		[]condition{yes(refused), yes(serverStray), yes(translated), yes(directAnswers)},
@@ -346,6 +338,22 @@ func Classes() []Class {
 		}
 	}
 	return out
+}
+
+// wrongEndpoints is the row of a Service whose EndpointSlices are wrong.
+func wrongEndpoints(when ...condition) row {
+	return row{
+		"endpoints-wrong",
+		when,
+		func(ss []Symptom) string {
+			text := each(func(s Symptom) string { return s.Mislisted }, "%s", "%s")(ss)
+			if ss[0].Node != "" {
+				text += proxies(": %s cannot know better", ": %s cannot know better")(ss)
+			}
+			return text
+		},
+		fixed("`kubectl get endpointslices -o yaml` beside the Service; its pods' condition Ready and their kubelets; who writes the slices (kube-controller-manager), and admission that changes them"),
+	}
 }
 
 func fixed(text string) func([]Symptom) string { return func([]Symptom) string { return text } }

@@ -64,11 +64,10 @@ func (l *Lab) endpoints(ctx context.Context, namespace, service string, port int
 
 // slice lists agents as endpoints of a Service in one family.
 func slice(service string, f reach.Family, port int32, members []*member) *discoveryv1.EndpointSlice {
-	types := map[reach.Family]discoveryv1.AddressType{reach.IPv4: discoveryv1.AddressTypeIPv4, reach.IPv6: discoveryv1.AddressTypeIPv6}
 	protocol, name, ready := corev1.ProtocolSCTP, "sctp", true
 	s := &discoveryv1.EndpointSlice{
 		ObjectMeta:  metav1.ObjectMeta{Name: service + "-" + string(f), Labels: map[string]string{discoveryv1.LabelServiceName: service}},
-		AddressType: types[f],
+		AddressType: addressTypes[f],
 		Ports:       []discoveryv1.EndpointPort{{Name: &name, Protocol: &protocol, Port: &port}},
 	}
 	for _, m := range members {

@@ -125,17 +125,22 @@ func TestExpectationsFail(t *testing.T) {
 	}
 }
 
+var twoServers = []string{"x/server@1", "x/server@2"}
+
 // How a Service shares out associations is judged by the same code, and to the same words, in
 // a run and from its files. In this one all come to the first of two pods.
 func TestSharesAreJudged(t *testing.T) {
 	for name, tt := range map[string]struct {
 		do     func(*Lab, running, string)
-		want   string // "" is no failure
-		direct string // where a path is asked straight at a pod: at the one that got nothing
+		listed []string // by EndpointSlices
+		want   string   // "" is no failure
+		direct string   // where a path is asked straight at a pod: at the one that got nothing
 	}{
-		"spread": {func(l *Lab, ctx running, s string) { l.ExpectSpread(ctx, s) }, "svc/backends:80 shares out its associations wrongly: ipv4: x/server@2 on b got none of the associations of x/client@2 10.0.0.5 on b (x/server@1 on a 24); its TCP twin does no better, which is not SCTP's fault\n  cause: the service proxy of node b does not share out", "10.0.0.4:80"},
-		"sticky": {func(l *Lab, ctx running, s string) { l.ExpectSticky(ctx, s) }, "", ""},
-		"near":   {func(l *Lab, ctx running, s string) { l.ExpectNear(ctx, s) }, "svc/backends:80 shares out its associations wrongly: ipv4: x/client@2 10.0.0.5 on b was sent elsewhere although it has x/server@2 near it (x/server@1 on a 16); its TCP twin does no better", "10.0.0.1:80"},
+		"spread": {func(l *Lab, ctx running, s string) { l.ExpectSpread(ctx, s) }, twoServers, "the service proxy of node b does not share out associations as the Service asks for; svc/backends:80 shares out its associations wrongly: ipv4: x/server@2 on b got none of the associations of x/client@2 10.0.0.5 on b (x/server@1 on a 24); its TCP twin does no better, which is not SCTP's fault\n  cause: the service proxy of node b does not share out", "10.0.0.4:80"},
+		"spread as listed": {func(l *Lab, ctx running, s string) { l.ExpectSpread(ctx, s) }, twoServers[:1],
+			"the EndpointSlices (ipv4) of backends in namespace sctp-x do not list x/server@2: the service proxy of node b cannot know better; svc/backends:80 shares out its associations wrongly", "10.0.0.4:80"},
+		"sticky": {func(l *Lab, ctx running, s string) { l.ExpectSticky(ctx, s) }, twoServers, "", ""},
+		"near":   {func(l *Lab, ctx running, s string) { l.ExpectNear(ctx, s) }, twoServers, "svc/backends:80 shares out its associations wrongly: ipv4: x/client@2 10.0.0.5 on b was sent elsewhere although it has x/server@2 near it (x/server@1 on a 16); its TCP twin does no better", "10.0.0.1:80"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			on(t, func(t *testing.T, b *bench) {
@@ -145,6 +150,7 @@ func TestSharesAreJudged(t *testing.T) {
 					s := a.(clienttesting.CreateAction).GetObject().(*corev1.Service)
 					s.Spec.ClusterIPs = []string{"10.96.0.1"}
 					s.Spec.Ports[0].TargetPort = intstr.FromInt32(80)
+					s.Namespace = a.GetNamespace()
 					return true, s, nil
 				})
 				if err := l.apply(t.Context(), "x", "service/backends.yaml"); err != nil {
@@ -152,6 +158,7 @@ func TestSharesAreJudged(t *testing.T) {
 				}
 				const service = "svc/backends:80"
 				target := l.targets[service]
+				list(t, b, l, target.service, asIs, tt.listed...)
 				b.virtual[target.addrs[reach.IPv4]] = netip.AddrPortFrom(l.member("x/server@1").addrs[reach.IPv4], 80)
 				if failed := failing(func() { tt.do(l, running{t.Context()}, service) }); failed != (tt.want != "") {
 					t.Fatalf("it fails: %v", failed)

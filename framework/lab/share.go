@@ -210,7 +210,7 @@ func (l *Lab) tellOfHeld(ctx context.Context, service string, still unmoved, sil
 		}
 	}
 	causes := l.causes(found(diag.ServiceNotSticky, l.askAgain(ctx, again, greetingOnly)))
-	l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: %s shares out its associations wrongly: %s\n%s%s", l.id, service, strings.Join(said, "; "), reach.Told(causes), l.whereabouts()))
+	l.conclude(ctx, reach.GroundFail, fmt.Sprintf("%s: %s%s shares out its associations wrongly: %s\n%s%s", l.id, causes[0].Lead(), service, strings.Join(said, "; "), reach.Told(causes), l.whereabouts()))
 }
 
 // known is what a word stands for; one that the spec does not have fails it.

@@ -113,6 +113,7 @@ var findings = map[string]struct {
 	}},
 	"a pod that gets nothing": {diag.ServiceUneven, func(t *testing.T, b *bench, l *Lab, ctx running) {
 		behindService(t, b, l)
+		list(t, b, l, l.targets["svc/backends:80"].service, asIs, twoServers...)
 		l.ExpectSpread(ctx, "svc/backends:80")
 	}},
 	"a client that is not let go": {diag.ServiceNotSticky, func(t *testing.T, b *bench, l *Lab, ctx running) {

@@ -78,7 +78,12 @@ type Cause struct {
 	Sentence string   `json:"sentence"` // what is broken, naming nodes
 	Look     string   `json:"look"`     // where to look next
 	Facts    []string `json:"facts"`    // what it rests on, a line for each path that was asked again
+
+	Asked bool `json:"asked,omitempty"` // it rests on asking paths again, and not on what the spec has found itself
 }
+
+// Lead is the beginning of a first line that the cause explains.
+func (c Cause) Lead() string { return c.Sentence + "; " }
 
 // Wrong lists the wrong cells of all families.
 func (r Report) Wrong() []Place {
@@ -194,7 +199,7 @@ func Told(causes []Cause) string {
 // what kept the suite from knowing.
 func (r Report) cause() string {
 	if len(r.Causes) > 0 {
-		return r.Causes[0].Sentence + "; "
+		return r.Causes[0].Lead()
 	}
 	if r.Ground() != GroundBroken {
 		return ""

@@ -194,6 +194,6 @@ func (s *Series) unfair() string {
 	if s.twin != "" {
 		what = append(what, s.twin)
 	}
-	return fmt.Sprintf("%s: %s shares out its associations wrongly: %s\n%s  evidence: %s      again: %s\n",
-		s.ID, s.Sharing.Service, strings.Join(what, "; "), Told(s.Report.Causes), s.Report.Evidence, s.Report.Again)
+	return fmt.Sprintf("%s: %s%s shares out its associations wrongly: %s\n%s  evidence: %s      again: %s\n",
+		s.ID, s.Report.cause(), s.Sharing.Service, strings.Join(what, "; "), Told(s.Report.Causes), s.Report.Evidence, s.Report.Again)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/types"
@@ -21,7 +22,11 @@ type registered struct {
 
 func init() { ginkgo.AddTreeConstructionNodeArgsTransformer(transform) }
 
-// transform lets It take a Case: it becomes labels, a prefix of the text, and the last
+// Limit is how long a spec may take that has no limit of its own, 0 for as long as it likes. It is
+// no claim: a spec that does not end must not keep the others from being judged.
+var Limit time.Duration
+
+// transform lets It take a Case: it becomes labels, a prefix of the text, a limit, and the last
 // priority where the spec touches more than its namespaces. An It without exactly one complete
 // Case is an error of the tree, which stops the suite before it starts. So is a focus or
 // a pending spec in the code: with one, specs would be left out without a word. So is a
@@ -57,6 +62,9 @@ func transform(node types.NodeType, offset ginkgo.Offset, text string, args []an
 	}
 	registry[c.ID] = now
 	args = append(args, ginkgo.Label(c.Labels()...))
+	if Limit > 0 && !slices.ContainsFunc(args, func(a any) bool { _, limited := a.(ginkgo.NodeTimeout); return limited }) {
+		args = append(args, ginkgo.NodeTimeout(Limit))
+	}
 	if c.Alone() {
 		args = append(args, last)
 	}

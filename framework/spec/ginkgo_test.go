@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/types"
@@ -39,6 +40,26 @@ func TestTransformMakesASpec(t *testing.T) {
 	c, ok := Of(labels)
 	if !ok || c.ID != "POL-03" || c.Effect != Namespace || c.Pace != Fast || Text("POL-03") != "spares others" {
 		t.Errorf("registered as %+v with text %q", c, Text("POL-03"))
+	}
+}
+
+// Every spec has a limit, its own or the one for all.
+func TestEverySpecEnds(t *testing.T) {
+	Limit = time.Hour
+	t.Cleanup(func() { Limit = 0 })
+	limits := func(args ...any) (out []any) {
+		fresh(t)
+		_, args, errs := it("ends", append([]any{good(), body}, args...)...)
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		return slices.DeleteFunc(args, func(a any) bool { _, limit := a.(ginkgo.NodeTimeout); return !limit })
+	}
+	if got := limits(); len(got) != 1 || got[0] != ginkgo.NodeTimeout(time.Hour) {
+		t.Errorf("without a limit of its own it has %v", got)
+	}
+	if own := ginkgo.NodeTimeout(time.Minute); !slices.Equal(limits(own), []any{own}) {
+		t.Errorf("with a limit of its own it has %v", limits(own))
 	}
 }
 
