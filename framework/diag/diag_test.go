@@ -188,7 +188,7 @@ var cases = []example{
 	{"the node answers, and lets TCP through", symptom(aborted, client(wire.InSCTPPacks, 1), through(NodePort, "b"), direct, tcp), "service-node-answers", "the service proxy of node b does not translate"},
 	{"somebody refuses", symptom(aborted, client(wire.InSCTPPacks, 1)), "refused-on-the-way", "another host refuses associations before they reach the server (node a to node b)"},
 	{"a hostPort that nobody maps", symptom(through(HostPort, "b"), aborted, direct), "host-port-not-mapped", "node b does not lead its hostPort to the pod for SCTP"},
-	{"no endpoints, and the control plane knows of none", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct, mislist), "endpoints-wrong", "the EndpointSlices of web in x list no port for SCTP: the service proxy of node a cannot know better"},
+	{"no endpoints, and the control plane knows of none", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct, mislist), "endpoints-wrong", "the EndpointSlices of web in x list no port for SCTP (ipv4): the service proxy of node a cannot know better"},
 	{"another port in the control plane", symptom(aborted, heardOf, atServer(wire.OutOfBlues, 1), through(ClusterIP, "a"), direct, mislist), "endpoints-wrong", "the service proxy of node a cannot know better"},
 	{"rejects of both protocols", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct, tcpDead), "service-down", "neither for SCTP nor for TCP"},
 	{"no endpoints", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct), "service-rejects", "the service proxy of node a rejects SCTP"},

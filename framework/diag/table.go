@@ -3,6 +3,7 @@ package diag
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -346,7 +347,7 @@ func wrongEndpoints(when ...condition) row {
 		"endpoints-wrong",
 		when,
 		func(ss []Symptom) string {
-			text := each(func(s Symptom) string { return s.Mislisted }, "%s", "%s")(ss)
+			text := mislistings(ss)
 			if ss[0].Node != "" {
 				text += proxies(": %s cannot know better", ": %s cannot know better")(ss)
 			}
@@ -354,6 +355,20 @@ func wrongEndpoints(when ...condition) row {
 		},
 		fixed("`kubectl get endpointslices -o yaml` beside the Service; its pods' condition Ready and their kubelets; who writes the slices (kube-controller-manager), and admission that changes them"),
 	}
+}
+
+// mislistings are what is wrong with EndpointSlices, each with the families of which it is said.
+func mislistings(ss []Symptom) string {
+	families := map[string][]string{}
+	for _, s := range ss {
+		families[s.Mislisted] = append(families[s.Mislisted], string(s.Family))
+	}
+	var out []string
+	for _, what := range slices.Sorted(maps.Keys(families)) {
+		slices.Sort(families[what])
+		out = append(out, fmt.Sprintf("%s (%s)", what, strings.Join(slices.Compact(families[what]), ", ")))
+	}
+	return strings.Join(out, "; ")
 }
 
 func fixed(text string) func([]Symptom) string { return func([]Symptom) string { return text } }

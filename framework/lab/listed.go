@@ -41,7 +41,7 @@ func (l *Lab) mislisted(ctx context.Context, f reach.Family, t target) (string, 
 	if what == "" {
 		return "", nil
 	}
-	return fmt.Sprintf("the EndpointSlices (%s) of %s in namespace %s %s", f, t.service.Name, t.service.Namespace, what), nil
+	return fmt.Sprintf("the EndpointSlices of %s in namespace %s %s", t.service.Name, t.service.Namespace, what), nil
 }
 
 // listing is what an EndpointSlice says of an address.

@@ -76,7 +76,7 @@ func TestMislisted(t *testing.T) {
 				}
 				want := tt.want
 				if want != "" {
-					want = "the EndpointSlices (ipv4) of backends in namespace sctp-x " + want
+					want = "the EndpointSlices of backends in namespace sctp-x " + want
 				}
 				if got, err := l.mislisted(t.Context(), reach.IPv4, target); got != want || err != nil {
 					t.Errorf("told is %q, %v; want %q", got, err, want)
