@@ -85,7 +85,7 @@ func TestVerdicts(t *testing.T) {
 		"POD-11": {spec.Informed, "because"},
 		"POD-12": {spec.Error, "because"},
 		"POD-13": {spec.Error, "panicked: Test Panicked at the disco"},
-		"POD-14": {spec.Error, "timedout: A spec timeout occurred"},
+		"POD-14": {spec.Error, "POD-14: it had not ended after 0s and was given up; run.log says what it was doing then"},
 		"POD-15": {spec.Fail, "because\n\nand then: nor could it clean up"},
 	}
 	r := New("1a2b3", run(t), Environment{}, "")

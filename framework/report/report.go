@@ -179,6 +179,9 @@ func Of(s types.SpecReport) (result Result, ok bool) {
 	case s.State.Is(types.SpecStateFailed):
 		result.Verdict = failed(c.Level, s.ReportEntries)
 		result.Class = entry(s.ReportEntries, spec.ClassEntry)
+	case s.State.Is(types.SpecStateTimedout):
+		result.Verdict = spec.Error
+		result.Reason = fmt.Sprintf("%s: it had not ended after %v and was given up; run.log says what it was doing then", c.ID, s.RunTime.Round(time.Second))
 	case s.State.Is(types.SpecStateFailureStates):
 		result.Verdict = spec.Error
 		result.Reason = strings.TrimSpace(fmt.Sprintf("%s: %s %s", s.State, s.Failure.Message, s.Failure.ForwardedPanic))
