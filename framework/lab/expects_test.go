@@ -137,8 +137,10 @@ func TestSharesAreJudged(t *testing.T) {
 		direct string   // where a path is asked straight at a pod: at the one that got nothing
 	}{
 		"spread": {func(l *Lab, ctx running, s string) { l.ExpectSpread(ctx, s) }, twoServers, "the service proxy of node b does not share out associations as the Service asks for; svc/backends:80 shares out its associations wrongly: ipv4: x/server@2 on b got none of the associations of x/client@2 10.0.0.5 on b (x/server@1 on a 24); its TCP twin does no better, which is not SCTP's fault\n  cause: the service proxy of node b does not share out", "10.0.0.4:80"},
-		"spread as listed": {func(l *Lab, ctx running, s string) { l.ExpectSpread(ctx, s) }, twoServers[:1],
-			"the EndpointSlices of backends in namespace sctp-x do not list x/server@2 (ipv4): the service proxy of node b cannot know better; svc/backends:80 shares out its associations wrongly", "10.0.0.4:80"},
+		"spread as listed": {
+			func(l *Lab, ctx running, s string) { l.ExpectSpread(ctx, s) },
+			twoServers[:1], "the EndpointSlices of backends in namespace sctp-x do not list x/server@2 (ipv4): the service proxy of node b cannot know better; svc/backends:80 shares out its associations wrongly", "10.0.0.4:80",
+		},
 		"sticky": {func(l *Lab, ctx running, s string) { l.ExpectSticky(ctx, s) }, twoServers, "", ""},
 		"near":   {func(l *Lab, ctx running, s string) { l.ExpectNear(ctx, s) }, twoServers, "svc/backends:80 shares out its associations wrongly: ipv4: x/client@2 10.0.0.5 on b was sent elsewhere although it has x/server@2 near it (x/server@1 on a 16); its TCP twin does no better", "10.0.0.1:80"},
 	} {

@@ -62,7 +62,7 @@ func (l *Lab) unlike(listed map[string]listing, f reach.Family, t target) string
 		switch number := l.ownPort(m, t); {
 		case !found:
 			missing = append(missing, m.word)
-		case !ready(e.conditions) && !(l.ending[m] && serving(e.conditions)):
+		case !ready(e.conditions) && (!l.ending[m] || !serving(e.conditions)):
 			idle = append(idle, m.word)
 		case number != 0:
 			if text := e.portsUnlike(proto, int32(number)); text != "" {
