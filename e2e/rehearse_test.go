@@ -59,6 +59,9 @@ func (s *suite) rehearse(ctx context.Context, m *testing.M) (int, error) {
 		return exitBadInput, err
 	}
 	s.out, s.told = os.Stdout, os.Stdout
+	if os.Stdout, err = os.OpenFile(os.DevNull, os.O_WRONLY, 0); err != nil { // of package testing, as in openLog
+		return exitBadInput, err
+	}
 	s.external, s.allow = "made up", "node,cluster" // so that nothing is left out that can be rehearsed
 	if s.access, err = cluster.ParseAccess("pod"); err != nil {
 		return exitBadInput, err
