@@ -122,9 +122,9 @@ func (s *suite) main(ctx context.Context, m *testing.M) (int, error) {
 	return s.judge(ctx, m)
 }
 
-// A spec may take specLimit, and besides wait for the cluster as long as it may take, so often.
+// A spec may take specLimit, in which a slow machine can boot, and manyWaits times --patience.
 const (
-	specLimit = 10 * time.Minute
+	specLimit = 30 * time.Minute
 	manyWaits = 10
 )
 
@@ -138,7 +138,7 @@ func (s *suite) plan() error {
 		return errors.New("specs run side by side with --jobs, and not in Ginkgo's parallel processes")
 	}
 	if !given("ginkgo.timeout") {
-		s.config.Timeout = 0 // specs have limits of their own, which follow the number of nodes
+		s.config.Timeout = 0 // specs have limits, some their own, which follow the number of nodes
 	}
 	spec.Limit = specLimit + manyWaits*s.patience
 	s.labels = s.config.LabelFilter
@@ -247,7 +247,7 @@ func (s *suite) connect(ctx context.Context) error {
 }
 
 // openLog sends Ginkgo's and the e2e framework's output to run.log, and package testing's, which
-// says FAIL where an informational spec does: what a person reads is said here. With --ginkgo.v
+// says FAIL where an informational spec has failed: what a person reads is said here. With --ginkgo.v
 // Ginkgo keeps the terminal.
 func (s *suite) openLog(log *os.File) {
 	s.out, s.told = io.MultiWriter(os.Stdout, log), io.MultiWriter(os.Stdout, log)

@@ -44,7 +44,7 @@ func Worst(found []Found) *Found {
 const mostFaults = 4
 
 // Text is the failure for people: the worst fault and its path in the first line, behind what
-// captures saw, or else what asking its path again has shown; then every path with what was done
+// captures saw, or else, where an association did not come up, what asking such paths again has shown; then every path with what was done
 // on it, and the causes.
 func (w *Walk) Text(found []Found, causes []reach.Cause) (reach.Ground, string) {
 	first := Worst(found)
@@ -52,7 +52,7 @@ func (w *Walk) Text(found []Found, causes []reach.Cause) (reach.Ground, string) 
 	for _, s := range first.Seen {
 		seen += s + "; "
 	}
-	if i := slices.IndexFunc(causes, func(c reach.Cause) bool { return c.Asked }); seen == "" && i >= 0 {
+	if i := slices.IndexFunc(causes, func(c reach.Cause) bool { return c.Asked }); first.Class == ConnectFailed && seen == "" && i >= 0 {
 		seen = causes[i].Lead()
 	}
 	var b strings.Builder

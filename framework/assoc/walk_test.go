@@ -173,11 +173,14 @@ func TestText(t *testing.T) {
 func TestTheCauseLeads(t *testing.T) {
 	causes := []reach.Cause{{Sentence: "an association does not come up"}, {Sentence: "the service proxy of node a leads nowhere", Asked: true}}
 	for want, seen := range map[string][]string{
-		"ASC-99: the service proxy of node a leads nowhere; no way; seen on 1 of 1 paths": nil,
-		"ASC-99: INIT left the client pod; no way; seen on 1 of 1 paths":                  {"INIT left the client pod"},
+		"ASC-99: the service proxy of node a leads nowhere; x/client@1 on a could not connect": nil,
+		"ASC-99: INIT left the client pod; x/client@1 on a could not connect":                  {"INIT left the client pod"},
 	} {
 		c := &Course{Path: "a path", Family: reach.IPv4, Seen: seen}
-		_, _ = c.Expect(End{}, End{}, Elsewhere{reach.GroundFail, "no way"})
+		dial := dialled(wire.SocketReply{Errno: "ETIMEDOUT"})
+		c.Ask(dial)
+		_ = c.Answer(dial, dial.Reply, nil)
+		_, _ = c.Expect(client, server, Connects{To: "x/server"})
 		if _, text, _, err := Verdict([]*Walk{{ID: "ASC-99", Courses: []*Course{c}}}, causes); !strings.HasPrefix(text, want) || err != nil {
 			t.Errorf("it says %q, %v; want %q", text, err, want)
 		}

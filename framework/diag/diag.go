@@ -47,9 +47,11 @@ type Symptom struct {
 	// associations were answered and others were not.
 	Partly bool `json:"partly,omitempty"`
 
-	// Mislisted is what is wrong with the EndpointSlices of the Service that the path leads
-	// through: service proxies know nothing else of its pods.
-	Mislisted string `json:"mislisted,omitempty"`
+	// Unlisted says that by the EndpointSlices of the Service that the path leads through a proxy
+	// can lead to none of the pods that it is to lead to, and Overlisted that it leads to something
+	// else by them. Service proxies know nothing else of its pods.
+	Unlisted   string `json:"unlisted,omitempty"`
+	Overlisted string `json:"overlisted,omitempty"`
 
 	Again  Trial  `json:"again"`            // the same path, with nobody else asking
 	Direct *Trial `json:"direct,omitempty"` // straight to the pod, for an address that is not a pod's

@@ -86,15 +86,18 @@ func over(p wire.Proto) change {
 	return func(s *Symptom) { s.Again.Evidence.Probe.Proto = p }
 }
 
-func denied(s *Symptom)    { s.Want = reach.Denied }
-func refusal(s *Symptom)   { s.Want = reach.Word(reach.Refused) }
-func byClock(s *Symptom)   { s.Again.Evidence.Seen.Ender = wire.EndedByClock }
-func policy(s *Symptom)    { s.Policies = []string{"policy/deny-ingress.yaml"} }
-func beside(s *Symptom)    { s.Denied = true }
-func apart(s *Symptom)     { s.Apart = true }
-func outward(s *Symptom)   { s.Egress = true }
-func gone(s *Symptom)      { s.Lifted = []string{"policy/deny-ingress.yaml"} }
-func mislist(s *Symptom)   { s.Mislisted = "the EndpointSlices of web in x list no port for SCTP" }
+func denied(s *Symptom)  { s.Want = reach.Denied }
+func refusal(s *Symptom) { s.Want = reach.Word(reach.Refused) }
+func byClock(s *Symptom) { s.Again.Evidence.Seen.Ender = wire.EndedByClock }
+func policy(s *Symptom)  { s.Policies = []string{"policy/deny-ingress.yaml"} }
+func beside(s *Symptom)  { s.Denied = true }
+func apart(s *Symptom)   { s.Apart = true }
+func outward(s *Symptom) { s.Egress = true }
+func gone(s *Symptom)    { s.Lifted = []string{"policy/deny-ingress.yaml"} }
+func unlist(s *Symptom)  { s.Unlisted = "the EndpointSlices of web in x list no port for SCTP" }
+func overlist(s *Symptom) {
+	s.Overlisted = "the EndpointSlices of web in x list as ready what must not be an endpoint: 10.9.9.9"
+}
 func itself(s *Symptom)    { s.Itself = true }
 func tcp(s *Symptom)       { t := answeredBy(server); s.TCP = &t }
 func tcpDead(s *Symptom)   { t := ended("connect", "ETIMEDOUT"); s.TCP = &t }
@@ -143,7 +146,7 @@ var cases = []example{
 	{"a policy, and TCP was not asked", symptom(answered, denied, policy), "policy-not-enforced", "what the policy denies for servers"},
 	{"a policy that says refused, and nobody heeds", symptom(answered, refusal, policy, tcp), "policy-not-enforced", "what the policy denies for servers"},
 	{"a port that should be closed", symptom(answered, denied), "answered-without-server", "something answers at x/server:80 on node b where nothing should"},
-	{"a Service that is to lead nowhere, by what the control plane lists", symptom(answered, denied, through(NodePort, "b"), mislist), "endpoints-wrong", "the service proxy of node b cannot know better"},
+	{"a Service that is to lead nowhere, by what the control plane lists", symptom(answered, denied, through(NodePort, "b"), overlist), "endpoints-wrong", "the service proxy of node b cannot know better"},
 	{"a Service that is to lead nowhere", symptom(answered, denied, through(NodePort, "b")), "service-leads-on", "the service proxy of node b leads to a pod where the Service must lead nowhere"},
 	{"a policy that let something pass, though TCP is open", symptom(denied, policy, tcp), "policy-leaks", "the policy engine for servers on node b let a path pass that it denies when asked again"},
 	{"a policy that lets pass, and rejects", symptom(aborted, denied, policy), "policy-leaks", "let a path pass that it denies"},
@@ -153,8 +156,12 @@ var cases = []example{
 	{"a client behind another address", symptom(again(masqueraded())), "client-address-lost", "the server sees another address than its client's (node a to node b)"},
 	{"a policy that is gone", symptom(gone, tcpDead, udpDead), "policy-lingers", "the policy engine for servers on node b still enforces a policy that is gone"},
 	{"a pod that is gone, behind a Service", symptom(answered, through(ClusterIP, "a"), direct, func(s *Symptom) { s.Partly = true }), "service-stale", "the service proxy of node a leads some associations to a pod that answers and others nowhere"},
-	{"another pod, and some are answered, by what the control plane lists", symptom(answered, through(ClusterIP, "a"), direct, mislist, func(s *Symptom) { s.Partly = true }), "endpoints-wrong", "the service proxy of node a cannot know better"},
-	{"another pod that the control plane lists", symptom(again(answeredBy(other)), through(ClusterIP, "a"), mislist), "endpoints-wrong", "the service proxy of node a cannot know better"},
+	{"a path that failed and is answered, by what the control plane lists", symptom(answered, through(ClusterIP, "a"), direct, overlist), "endpoints-wrong", "list as ready what must not be an endpoint: 10.9.9.9 (ipv4): the service proxy of node a cannot know better"},
+	{"no rule, and one of two pods is listed", symptom(through(ClusterIP, "a"), direct, tcp), "service-no-rule", "has no working rule for SCTP"},
+	{"TCP to nowhere, by what the control plane lists", symptom(over(wire.TCP), through(ClusterIP, "a"), direct, unlist), "endpoints-wrong", "the service proxy of node a cannot know better"},
+	{"a Service that is to lead nowhere and lists too little", symptom(answered, denied, through(NodePort, "b"), unlist), "service-leads-on", "the service proxy of node b leads to a pod where the Service must lead nowhere"},
+	{"another pod, and some are answered, by what the control plane lists", symptom(answered, through(ClusterIP, "a"), direct, overlist, func(s *Symptom) { s.Partly = true }), "endpoints-wrong", "the service proxy of node a cannot know better"},
+	{"another pod that the control plane lists", symptom(again(answeredBy(other)), through(ClusterIP, "a"), overlist), "endpoints-wrong", "the service proxy of node a cannot know better"},
 	{"another pod", symptom(again(answeredBy(other)), through(ClusterIP, "a")), "wrong-backend", "the service proxy of node a leads to a pod, or a port of one, that is not behind the address"},
 	{"another pod at a pod's address", symptom(again(answeredBy(other))), "wrong-backend", "another pod answers at the address of x/server:80 on node b"},
 	{"nobody listens, and the Service leads there", symptom(aborted, heardOf, atServer(wire.OutOfBlues, 1), through(ClusterIP, "a"), directNot), "port-closed", "the pod of svc/web:80 on node b is reached, and nobody listens"},
@@ -188,8 +195,8 @@ var cases = []example{
 	{"the node answers, and lets TCP through", symptom(aborted, client(wire.InSCTPPacks, 1), through(NodePort, "b"), direct, tcp), "service-node-answers", "the service proxy of node b does not translate"},
 	{"somebody refuses", symptom(aborted, client(wire.InSCTPPacks, 1)), "refused-on-the-way", "another host refuses associations before they reach the server (node a to node b)"},
 	{"a hostPort that nobody maps", symptom(through(HostPort, "b"), aborted, direct), "host-port-not-mapped", "node b does not lead its hostPort to the pod for SCTP"},
-	{"no endpoints, and the control plane knows of none", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct, mislist), "endpoints-wrong", "the EndpointSlices of web in x list no port for SCTP (ipv4): the service proxy of node a cannot know better"},
-	{"another port in the control plane", symptom(aborted, heardOf, atServer(wire.OutOfBlues, 1), through(ClusterIP, "a"), direct, mislist), "endpoints-wrong", "the service proxy of node a cannot know better"},
+	{"no endpoints, and the control plane knows of none", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct, unlist), "endpoints-wrong", "the EndpointSlices of web in x list no port for SCTP (ipv4): the service proxy of node a cannot know better"},
+	{"another port in the control plane", symptom(aborted, heardOf, atServer(wire.OutOfBlues, 1), through(ClusterIP, "a"), direct, unlist), "endpoints-wrong", "the service proxy of node a cannot know better"},
 	{"rejects of both protocols", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct, tcpDead), "service-down", "neither for SCTP nor for TCP"},
 	{"no endpoints", symptom(client("IcmpInDestUnreachs", 6), through(ClusterIP, "a"), direct), "service-rejects", "the service proxy of node a rejects SCTP"},
 	{"a packet filter that rejects", symptom(client("Icmp6InDestUnreachs", 6)), "rejected-by-icmp", "rejects SCTP with ICMP"},

@@ -21,7 +21,8 @@ const (
 	deniesBeside  fact = "a policy denies other paths beside it"
 	tellsApart    fact = "the policies speak of SCTP"
 	translated    fact = "the address is a Service's"
-	mislisted     fact = "EndpointSlices do not list what the Service is to lead to"
+	unlisted      fact = "EndpointSlices do not list what the Service is to lead to"
+	overlisted    fact = "EndpointSlices list what the Service must not lead to"
 	hostPort      fact = "the address is a hostPort"
 	noSocket      fact = "the client's kernel has no SCTP"
 	noPermission  fact = "the client may not open an SCTP socket"
@@ -84,7 +85,8 @@ func facts(s Symptom) map[fact]bool {
 		deniesBeside:  s.Denied,
 		tellsApart:    s.Apart,
 		translated:    s.Kind != Pod && s.Kind != HostPort,
-		mislisted:     s.Mislisted != "",
+		unlisted:      s.Unlisted != "",
+		overlisted:    s.Overlisted != "",
 		hostPort:      s.Kind == HostPort,
 		noSocket:      f.Outcome == reach.Unsupported && f.Stage == wire.StageSocket && !forbidden(f.Errno),
 		noPermission:  f.Outcome == reach.Unsupported && f.Stage == wire.StageSocket && forbidden(f.Errno),

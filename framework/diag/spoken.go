@@ -112,8 +112,8 @@ func Spoken() []string {
 // found is the row of what a spec has found. Proxies that share out associations as EndpointSlices
 // tell them to are not to blame.
 func found(s Symptom) row {
-	if s.Found == ServiceUneven && s.Mislisted != "" {
-		return wrongEndpoints()
+	if s.Found == ServiceUneven && s.Unlisted != "" {
+		return wrongEndpoints(byLack)
 	}
 	i := slices.IndexFunc(spoken, func(r row) bool { return r.class == s.Found })
 	if i < 0 {

@@ -108,7 +108,7 @@ func TestSpoken(t *testing.T) {
 
 // Whoever shares out associations as EndpointSlices tell it to is not to blame.
 func TestUnevenAsListed(t *testing.T) {
-	first := Explain([]Symptom{spokenOf(ServiceUneven, said("x/other on b got none"), askedAlone(answeredBy(server)), direct, tcp, mislist)})[0]
+	first := Explain([]Symptom{spokenOf(ServiceUneven, said("x/other on b got none"), askedAlone(answeredBy(server)), direct, tcp, unlist)})[0]
 	if first.Class != "endpoints-wrong" || !strings.HasSuffix(first.Sentence, "list no port for SCTP (ipv4): the service proxy of node a cannot know better") || len(first.Facts) != 1 {
 		t.Errorf("%+v", first)
 	}

@@ -77,7 +77,7 @@ var table = []row{
 		engines("what the policy denies for %s on node %s is answered, as if it were not enforced", "what the policy denies for %s on nodes %s is answered, as if it were not enforced"),
 		policyEngine,
 	},
-	wrongEndpoints(no(wantsAnswer), yes(answers), yes(mislisted)),
+	wrongEndpoints(byExcess, no(wantsAnswer), yes(answers), yes(overlisted)),
 	{
 		"service-leads-on",
 		[]condition{no(wantsAnswer), yes(answers), yes(translated)},
@@ -104,7 +104,7 @@ var table = []row{
 		each(ends, "the path was open, and asked again it is denied, as it must be (%s)", "paths were open, and asked again they are denied, as they must be (%s)"),
 		fixed("what changed while it was asked: probes.jsonl has every attempt"),
 	},
-	wrongEndpoints(yes(fromElsewhere), yes(mislisted)),
+	wrongEndpoints(byExcess, yes(fromElsewhere), yes(overlisted)),
 	{
 		"wrong-backend",
 		[]condition{yes(fromElsewhere), yes(translated)},
@@ -131,7 +131,7 @@ var table = []row{
 		},
 		rewriters,
 	},
-	wrongEndpoints(yes(wantsAnswer), yes(partly), yes(mislisted), yes(directAnswers)),
+	wrongEndpoints(byExcess, yes(wantsAnswer), yes(overlisted), yes(directAnswers)), // some associations may be answered
 	{
 		"service-stale",
 		[]condition{yes(wantsAnswer), yes(partly), yes(translated), yes(directAnswers)},
@@ -156,6 +156,7 @@ var table = []row{
 		whoDenies(engines("the policy engine for %s on node %s denies a path that the policy admits", "the policy engines for %s on nodes %s deny paths that the policy admits")),
 		whoDenies(policyEngine),
 	},
+	wrongEndpoints(byLack, yes(wantsAnswer), yes(unlisted), no(answers), yes(directAnswers)),
 	{
 		"service-down",
 		[]condition{yes(wantsAnswer), no(overSCTP), no(answers), yes(translated), yes(directAnswers)},
@@ -216,7 +217,6 @@ var table = []row{
 		each(nodes, "node %s does not lead its hostPort to the pod for SCTP (the pod's address works)", "nodes %s do not lead their hostPorts to the pods for SCTP (the pods' addresses work)"),
 		fixed("the network plugin's portmap, and the runtime: containerd before 1.4 and CRI-O before 1.19 leave SCTP out"),
 	},
-	wrongEndpoints(yes(wantsAnswer), yes(mislisted), no(answers), yes(directAnswers)),
 	{
 		"service-wrong-port",
 		[]condition{yes(refused), yes(serverStray), yes(translated), yes(directAnswers)},
@@ -341,13 +341,17 @@ func Classes() []Class {
 	return out
 }
 
+// What is wrong with the EndpointSlices of a Service, first that which explains the symptom.
+func byLack(s Symptom) string   { return cmp.Or(s.Unlisted, s.Overlisted) }
+func byExcess(s Symptom) string { return cmp.Or(s.Overlisted, s.Unlisted) }
+
 // wrongEndpoints is the row of a Service whose EndpointSlices are wrong.
-func wrongEndpoints(when ...condition) row {
+func wrongEndpoints(what func(Symptom) string, when ...condition) row {
 	return row{
 		"endpoints-wrong",
 		when,
 		func(ss []Symptom) string {
-			text := mislistings(ss)
+			text := inFamilies(what, ss)
 			if ss[0].Node != "" {
 				text += proxies(": %s cannot know better", ": %s cannot know better")(ss)
 			}
@@ -357,16 +361,17 @@ func wrongEndpoints(when ...condition) row {
 	}
 }
 
-// mislistings are what is wrong with EndpointSlices, each with the families of which it is said.
-func mislistings(ss []Symptom) string {
+// inFamilies is what there is to say of symptoms, each thing once, with the families of which it
+// is said.
+func inFamilies(what func(Symptom) string, ss []Symptom) string {
 	families := map[string][]string{}
 	for _, s := range ss {
-		families[s.Mislisted] = append(families[s.Mislisted], string(s.Family))
+		families[what(s)] = append(families[what(s)], string(s.Family))
 	}
 	var out []string
-	for _, what := range slices.Sorted(maps.Keys(families)) {
-		slices.Sort(families[what])
-		out = append(out, fmt.Sprintf("%s (%s)", what, strings.Join(slices.Compact(families[what]), ", ")))
+	for _, text := range slices.Sorted(maps.Keys(families)) {
+		slices.Sort(families[text])
+		out = append(out, fmt.Sprintf("%s (%s)", text, strings.Join(slices.Compact(families[text]), ", ")))
 	}
 	return strings.Join(out, "; ")
 }

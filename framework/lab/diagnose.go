@@ -69,11 +69,10 @@ func (l *Lab) askAgain(ctx context.Context, wrong []asked, messages []wire.Messa
 			out[i].ServerNode = behind[0].node
 		}
 		out[i].Itself = slices.Contains(behind, l.member(p.client))
-		mislisted, err := l.mislisted(ctx, p.family, t)
-		if err != nil {
+		var err error
+		if out[i].Unlisted, out[i].Overlisted, err = l.mislisted(ctx, p.family, t, behind); err != nil {
 			out[i].Trouble = append(slices.Clone(out[i].Trouble), fmt.Sprintf("its EndpointSlices could not be read: %v", err))
 		}
-		out[i].Mislisted = mislisted
 		beside = append(beside, l.beside(p.pair, t, behind, twins[p.server], &out[i])...)
 	}
 	trails := l.watched(ctx, wrong, func(i int) diag.Trial {

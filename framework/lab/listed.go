@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,113 +17,146 @@ import (
 // addressTypes are the types of EndpointSlices by the families of their addresses.
 var addressTypes = map[reach.Family]discoveryv1.AddressType{reach.IPv4: discoveryv1.AddressTypeIPv4, reach.IPv6: discoveryv1.AddressTypeIPv6}
 
-// mislisted says what is wrong with the EndpointSlices of a Service: nothing where they list the
-// pods that are to be behind it and no others, as ready and with the ports at which they listen.
-// Service proxies know of nothing else.
-func (l *Lab) mislisted(ctx context.Context, f reach.Family, t target) (string, error) {
-	if t.service == nil || t.gone {
-		return "", nil
-	}
-	all, err := l.run.Cluster.Client.DiscoveryV1().EndpointSlices(t.service.Namespace).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + t.service.Name})
-	if err != nil {
-		return "", err
-	}
-	listed := map[string]listing{}
-	for _, s := range all.Items {
-		for _, e := range s.Endpoints {
-			for _, address := range e.Addresses {
-				if s.AddressType == addressTypes[f] {
-					listed[address] = listing{e.Conditions, s.Ports}
-				}
-			}
-		}
-	}
-	what := l.unlike(listed, f, t)
-	if what == "" {
-		return "", nil
-	}
-	return fmt.Sprintf("the EndpointSlices of %s in namespace %s %s", t.service.Name, t.service.Namespace, what), nil
-}
-
 // listing is what an EndpointSlice says of an address.
 type listing struct {
 	conditions discoveryv1.EndpointConditions
 	ports      []discoveryv1.EndpointPort
 }
 
-// unlike says in what a listing, by addresses, differs from the pods that are to be behind a
-// target.
-func (l *Lab) unlike(listed map[string]listing, f reach.Family, t target) string {
-	behind, proto := l.behind(t), corev1.Protocol(strings.ToUpper(string(t.proto)))
-	var missing, idle, deaf []string
-	for _, m := range behind {
-		address := m.addrs[f].String()
-		e, found := listed[address]
-		delete(listed, address)
-		switch number := l.ownPort(m, t); {
-		case !found:
-			missing = append(missing, m.word)
-		case !ready(e.conditions) && (!l.ending[m] || !serving(e.conditions)):
-			idle = append(idle, m.word)
-		case number != 0:
-			if text := e.portsUnlike(proto, int32(number)); text != "" {
-				deaf = append(deaf, text)
+// mislisted compares the EndpointSlices of a Service with its pods; service proxies know of nothing
+// else. Unlisted is said where none of the pods that are wanted of it can be reached by what they
+// list, overlisted where they list what a proxy must not lead to.
+func (l *Lab) mislisted(ctx context.Context, f reach.Family, t target, wanted []*member) (unlisted, overlisted string, err error) {
+	if t.service == nil || t.gone {
+		return "", "", nil
+	}
+	all, err := l.run.Cluster.Client.DiscoveryV1().EndpointSlices(t.service.Namespace).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + t.service.Name})
+	if err != nil {
+		return "", "", err
+	}
+	listed := map[string][]listing{} // by address: it may stand in several
+	for _, s := range all.Items {
+		for _, e := range s.Endpoints {
+			for _, address := range e.Addresses {
+				if s.AddressType == addressTypes[f] {
+					listed[address] = append(listed[address], listing{e.Conditions, s.Ports})
+				}
 			}
 		}
 	}
-	var strange []string
-	for address, e := range listed {
-		if ready(e.conditions) {
-			strange = append(strange, l.whose(f, address))
+	told := func(what string) string {
+		if what == "" {
+			return ""
+		}
+		return fmt.Sprintf("the EndpointSlices of %s in namespace %s %s", t.service.Name, t.service.Namespace, what)
+	}
+	return told(l.unlisted(listed, f, t, wanted)), told(l.overlisted(listed, f, t)), nil
+}
+
+// unlisted says why a proxy can lead to none of the pods that are wanted: nothing where one of them
+// is listed, ready and with the port at which it listens.
+func (l *Lab) unlisted(listed map[string][]listing, f reach.Family, t target, wanted []*member) string {
+	var missing, unready, deaf []string
+	for _, m := range wanted {
+		ls := listed[m.addrs[f].String()]
+		switch {
+		case len(ls) == 0:
+			missing = append(missing, m.word)
+		case !slices.ContainsFunc(ls, func(e listing) bool { return isReady(e.conditions) || l.ending[m] && isEnding(e.conditions) }):
+			unready = append(unready, m.word)
+		case l.portUnlike(ls, m, t) != "":
+			deaf = append(deaf, l.portUnlike(ls, m, t))
+		default:
+			return ""
 		}
 	}
-	slices.Sort(strange)
+	whole := len(wanted) == len(l.behind(t))
 	switch {
-	case len(missing) > 0 && len(missing) == len(behind):
+	case len(wanted) == 0:
+		return ""
+	case len(missing) == len(wanted) && whole:
 		return "list none of its pods"
 	case len(missing) > 0:
 		return "do not list " + strings.Join(missing, ", ")
-	case len(idle) > 0 && len(idle) == len(behind):
+	case len(unready) == len(wanted) && whole:
 		return "list none of its pods as ready"
-	case len(idle) > 0:
-		return "do not list as ready: " + strings.Join(idle, ", ")
+	case len(unready) > 0:
+		return "do not list as ready: " + strings.Join(unready, ", ")
+	}
+	return "list " + sentence(deaf)
+}
+
+// overlisted says what a proxy leads to by mistake: addresses that are those of no pod behind the
+// Service, or of one that is not ready, and ports at which a pod does not listen.
+func (l *Lab) overlisted(listed map[string][]listing, f reach.Family, t target) string {
+	behind := map[string]*member{}
+	for _, m := range l.behind(t) {
+		behind[m.addrs[f].String()] = m
+	}
+	var strange, deaf []string
+	for _, address := range slices.Sorted(maps.Keys(listed)) {
+		m := behind[address]
+		switch {
+		case m == nil && slices.ContainsFunc(listed[address], func(e listing) bool { return isReady(e.conditions) }):
+			strange = append(strange, l.whose(f, address))
+		case m != nil && l.portUnlike(listed[address], m, t) != "":
+			deaf = append(deaf, l.portUnlike(listed[address], m, t))
+		}
+	}
+	switch {
 	case len(strange) > 0:
-		return "list as ready what is to be no endpoint: " + strings.Join(strange, ", ")
+		slices.Sort(strange)
+		return "list as ready what must not be an endpoint: " + strings.Join(strange, ", ")
 	case len(deaf) > 0:
-		return deaf[0]
+		return "list " + sentence(deaf)
 	}
 	return ""
 }
 
-func ready(c discoveryv1.EndpointConditions) bool { return c.Ready == nil || *c.Ready }
+// sentence joins what is said of several pods, each thing once.
+func sentence(parts []string) string {
+	slices.Sort(parts)
+	return strings.Join(slices.Compact(parts), "; ")
+}
 
-func serving(c discoveryv1.EndpointConditions) bool { return c.Serving != nil && *c.Serving }
+func isReady(c discoveryv1.EndpointConditions) bool { return c.Ready == nil || *c.Ready }
 
-// portsUnlike says in what the ports for a protocol differ from the one at which a pod listens.
-func (e listing) portsUnlike(proto corev1.Protocol, number int32) string {
+// portUnlike says in what the ports that are listed for a pod differ from the one at which it
+// listens for the protocol of a target.
+func (l *Lab) portUnlike(listed []listing, m *member, t target) string {
+	number, proto := int32(l.ownPort(m, t)), corev1.Protocol(strings.ToUpper(string(t.proto)))
+	if number == 0 {
+		return ""
+	}
 	var others []string
-	for _, p := range e.ports {
-		switch {
-		case p.Protocol == nil || *p.Protocol != proto || p.Port == nil:
-		case *p.Port == number:
-			return ""
-		default:
-			others = append(others, fmt.Sprint(*p.Port))
+	for _, e := range listed {
+		for _, p := range e.ports {
+			switch {
+			case p.Protocol == nil || *p.Protocol != proto || p.Port == nil:
+			case *p.Port == number:
+				return ""
+			default:
+				others = append(others, fmt.Sprint(*p.Port))
+			}
 		}
 	}
 	if len(others) == 0 {
-		return fmt.Sprintf("list no port for %s", proto)
+		return fmt.Sprintf("no port for %s", proto)
 	}
-	return fmt.Sprintf("list %s port %s, and the pods listen at %d", proto, strings.Join(others, ", "), number)
+	slices.Sort(others)
+	return fmt.Sprintf("%s port %s, where pods listen at %d", proto, strings.Join(slices.Compact(others), ", "), number)
 }
 
 // whose is the word of the agent with an address, or the address itself.
 func (l *Lab) whose(f reach.Family, address string) string {
-	i := slices.IndexFunc(l.members, func(m *member) bool { return m.addrs[f].String() == address })
-	if i < 0 {
-		return address
+	of := func(m *member) bool { return m.addrs[f].String() == address }
+	if i := slices.IndexFunc(l.members, of); i >= 0 {
+		return l.members[i].word
 	}
-	return l.members[i].word
+	if i := slices.IndexFunc(l.former, of); i >= 0 {
+		return "the deleted " + l.former[i].word
+	}
+	return address
 }
 
 // ownPort is the port of a pod that a Service leads to: where the Service has a name for it,

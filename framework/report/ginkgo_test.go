@@ -45,6 +45,7 @@ func init() {
 	it("POD-17", spec.Core, func() {}) // left out by a filter
 	ginkgo.It("ends", spec.Case{ID: "POD-14", Level: spec.Core, Claim: "It MUST.", Source: "here"}, func(ctx ginkgo.SpecContext) {
 		<-ctx.Done()
+		ginkgo.Fail("because of that")
 	}, ginkgo.SpecTimeout(time.Millisecond))
 	ginkgo.ReportAfterSuite("keeps", func(r ginkgo.Report) { ran = r })
 }
@@ -85,7 +86,7 @@ func TestVerdicts(t *testing.T) {
 		"POD-11": {spec.Informed, "because"},
 		"POD-12": {spec.Error, "because"},
 		"POD-13": {spec.Error, "panicked: Test Panicked at the disco"},
-		"POD-14": {spec.Error, "POD-14: it had not ended after 0s and was given up; run.log says what it was doing then"},
+		"POD-14": {spec.Error, "POD-14: it did not end in time (A spec timeout occurred) and was given up after 0s; what it was doing then stands in Ginkgo's output (run.log)\n\nA spec timeout occurred and then the following failure was recorded in the timedout node before it exited:\nbecause of that"},
 		"POD-15": {spec.Fail, "because\n\nand then: nor could it clean up"},
 	}
 	r := New("1a2b3", run(t), Environment{}, "")

@@ -181,7 +181,10 @@ func Of(s types.SpecReport) (result Result, ok bool) {
 		result.Class = entry(s.ReportEntries, spec.ClassEntry)
 	case s.State.Is(types.SpecStateTimedout):
 		result.Verdict = spec.Error
-		result.Reason = fmt.Sprintf("%s: it had not ended after %v and was given up; run.log says what it was doing then", c.ID, s.RunTime.Round(time.Second))
+		result.Reason = fmt.Sprintf("%s: it did not end in time (%s) and was given up after %v; what it was doing then stands in Ginkgo's output (run.log)", c.ID, s.Failure.Message, s.RunTime.Round(time.Second))
+		if next := s.Failure.AdditionalFailure; next != nil {
+			result.Reason += "\n\n" + strings.TrimSpace(next.Failure.Message)
+		}
 	case s.State.Is(types.SpecStateFailureStates):
 		result.Verdict = spec.Error
 		result.Reason = strings.TrimSpace(fmt.Sprintf("%s: %s %s", s.State, s.Failure.Message, s.Failure.ForwardedPanic))
