@@ -59,13 +59,13 @@ func (l *Lab) unlisted(listed map[string][]listing, f reach.Family, t target, wa
 	var missing, unready, deaf []string
 	for _, m := range wanted {
 		ls := listed[m.addrs[f].String()]
-		switch {
+		switch port := l.portUnlike(ls, m, t); {
 		case len(ls) == 0:
 			missing = append(missing, m.word)
 		case !slices.ContainsFunc(ls, func(e listing) bool { return isReady(e.conditions) || l.ending[m] && isEnding(e.conditions) }):
 			unready = append(unready, m.word)
-		case l.portUnlike(ls, m, t) != "":
-			deaf = append(deaf, l.portUnlike(ls, m, t))
+		case port != "":
+			deaf = append(deaf, port)
 		default:
 			return ""
 		}
@@ -83,7 +83,7 @@ func (l *Lab) unlisted(listed map[string][]listing, f reach.Family, t target, wa
 	case len(unready) > 0:
 		return "do not list as ready: " + strings.Join(unready, ", ")
 	}
-	return "list " + sentence(deaf)
+	return "list " + eachOnce(deaf)
 }
 
 // overlisted says what a proxy leads to by mistake: addresses that are those of no pod behind the
@@ -95,12 +95,12 @@ func (l *Lab) overlisted(listed map[string][]listing, f reach.Family, t target) 
 	}
 	var strange, deaf []string
 	for _, address := range slices.Sorted(maps.Keys(listed)) {
-		m := behind[address]
-		switch {
-		case m == nil && slices.ContainsFunc(listed[address], func(e listing) bool { return isReady(e.conditions) }):
+		if m := behind[address]; m != nil {
+			if port := l.portUnlike(listed[address], m, t); port != "" {
+				deaf = append(deaf, port)
+			}
+		} else if slices.ContainsFunc(listed[address], func(e listing) bool { return isReady(e.conditions) }) {
 			strange = append(strange, l.whose(f, address))
-		case m != nil && l.portUnlike(listed[address], m, t) != "":
-			deaf = append(deaf, l.portUnlike(listed[address], m, t))
 		}
 	}
 	switch {
@@ -108,13 +108,13 @@ func (l *Lab) overlisted(listed map[string][]listing, f reach.Family, t target) 
 		slices.Sort(strange)
 		return "list as ready what must not be an endpoint: " + strings.Join(strange, ", ")
 	case len(deaf) > 0:
-		return "list " + sentence(deaf)
+		return "list " + eachOnce(deaf)
 	}
 	return ""
 }
 
-// sentence joins what is said of several pods, each thing once.
-func sentence(parts []string) string {
+// eachOnce joins what is said of several pods, each thing once.
+func eachOnce(parts []string) string {
 	slices.Sort(parts)
 	return strings.Join(slices.Compact(parts), "; ")
 }
